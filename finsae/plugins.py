@@ -1,0 +1,116 @@
+"""The sockets, and the menu of what fits them.
+
+Three ways in, by effort: hand over a table (labels, similarities); pass an object with the socket's
+methods; add a name to `MENU`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from finsae.checks import one_of
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+
+
+class Embedder(Protocol):
+    """Texts to one vector each."""
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn from texts."""
+        ...
+
+    def transform(self, texts: Sequence[str]) -> FloatArray | sparse.csr_matrix:
+        """Return one row per text; an empty text gives a row of zeros. Learns nothing."""
+        ...
+
+
+class Coder(Protocol):
+    """Token activations to sparse codes."""
+
+    def fit(self, activations: FloatArray) -> Self:
+        """Learn from activations, tokens x width."""
+        ...
+
+    def encode(self, tokens: FloatArray) -> tuple[FloatArray, IntArray]:
+        """Return values and latent indices of each token's active codes, both tokens x k."""
+        ...
+
+
+class Clusterer(Protocol):
+    """Companies to labels; `reads` says what it wants: "distance", "features" or "companies"."""
+
+    reads: str
+
+    def fit_predict(self, X: Any) -> IntArray:  # noqa: ANN401 - what `reads` names
+        """Return one label per company."""
+        ...
+
+
+class PairSelector(Protocol):
+    """Candidate pairs to the pairs worth trading, on prices before the cut only."""
+
+    def select(self, prices: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
+        """Return the chosen pairs, with the reasons as columns."""
+        ...
+
+
+class TradingRule(Protocol):
+    """Prices of both legs (days x pairs each) to target leg weights in [-1, 1]; causal."""
+
+    def fit(self, y: FloatArray, x: FloatArray) -> Self:
+        """Learn from formation prices."""
+        ...
+
+    def positions(self, y: FloatArray, x: FloatArray) -> FloatArray:
+        """Return weights, days x pairs x 2, decided at each day's close; flat on NaN."""
+        ...
+
+
+MENU: dict[str, dict[str, str]] = {
+    "embedder": {
+        "tfidf": "finsae.embed.tfidf:Tfidf",
+        "transformer": "finsae.embed.transformer:Transformer",
+    },
+    "coder": {"topk": "finsae.sae.topk:TopK"},
+    "clusterer": {
+        "mst": "finsae.cluster.mst:MinimumSpanningTree",
+        "average": "finsae.cluster.average:AverageLinkage",
+        "kmeans": "finsae.cluster.kmeans:FeatureKMeans",
+        "sic": "finsae.cluster.codes:Sic",
+        "major-group": "finsae.cluster.codes:MajorGroup",
+        "division": "finsae.cluster.codes:Division",
+    },
+    "selector": {"lowest-pvalue": "finsae.pairs.select:LowestPValue"},
+    "rule": {"zscore": "finsae.pairs.rules:ZScore"},
+}
+
+
+def make(socket: str, name: str, **params: Any) -> Any:  # noqa: ANN401 - the plug-in's own
+    """Make a plug-in from the menu; only then is its module imported.
+
+    Parameters
+    ----------
+    socket : str
+        "embedder", "coder", "clusterer", "selector" or "rule".
+    name : str
+        Its name on the menu.
+    **params
+        Passed to its constructor.
+
+    Raises
+    ------
+    DataError
+        If the socket or the name is unknown, with the nearest valid name.
+    """
+    entries = MENU[one_of("socket", socket, MENU)]
+    module, attribute = entries[one_of(socket, name, entries)].split(":")
+    return getattr(import_module(module), attribute)(**params)

@@ -1,0 +1,218 @@
+"""Artefacts on disk: keys, atomic writes, provenance, progress.
+
+An artefact's key is made of its parameters, the hashes of its inputs and the version constant of
+the stage that wrote it - never of the code's commit, so that an unrelated change keeps what is
+finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "transformers")
+
+
+def cache_dir() -> Path:
+    """Folder of everything that can be made again: ``$FINSAE_CACHE`` or ``~/.cache/finsae``."""
+    named = os.environ.get("FINSAE_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "finsae"
+
+
+def key(params: Mapping[str, Any], inputs: Iterable[str], stage_version: int) -> str:
+    """Name an artefact by what it is made of.
+
+    Parameters
+    ----------
+    params : mapping
+        The stage's parameters; must be JSON.
+    inputs : iterable of str
+        Hashes of the inputs.
+    stage_version : int
+        The stage's own version constant, raised when its output changes.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    text = json.dumps([dict(params), list(inputs), stage_version], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def hash_texts(texts: Iterable[str]) -> str:
+    """Hash texts in their order (sha256, 16 digits); lengths are hashed too, so joins differ."""
+    digest = hashlib.sha256()
+    for text in texts:
+        raw = text.encode()
+        digest.update(f"{len(raw)}:".encode())
+        digest.update(raw)
+    return digest.hexdigest()[:16]
+
+
+def hash_file(path: str | Path) -> str:
+    """Hash a file's bytes (sha256, 64 digits)."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def hash_frame(frame: pd.DataFrame) -> str:
+    """Hash a table's labels and values (16 digits); the order of rows and columns counts."""
+    digest = hashlib.sha256(repr([str(column) for column in frame.columns]).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=True).to_numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary sibling to write to, and rename it to `path` when the block succeeds.
+
+    A reader never sees half an artefact: it is there whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The final path of a file. Missing parent folders are made.
+
+    Yields
+    ------
+    Path
+        Where to write.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Write JSON atomically; NaN becomes null, since JSON has no NaN."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - any value in, JSON out
+    """Turn numpy, pandas and path values into JSON's own; NaN and NaT become None."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (str, bool, int)) or value is None:
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Sequence) or hasattr(value, "tolist"):
+        items = value.tolist() if hasattr(value, "tolist") else value
+        return [plain(item) for item in items] if isinstance(items, (list, tuple)) else plain(items)
+    if pd.isna(value):
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()[:10] if value == pd.Timestamp(value).normalize() else str(value)
+    return float(value)
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as parquet (zstd), atomically and without its index."""
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False, compression="zstd")
+
+
+def provenance(**facts: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """Say how an artefact was made: the given facts, library versions, commit and time."""
+    libraries = {name: _version(name) for name in LIBRARIES}
+    return {
+        **{name: plain(fact) for name, fact in facts.items()},
+        "finsae": _version("finsae"),
+        "commit": commit(),
+        "python": platform.python_version(),
+        "libraries": {name: found for name, found in libraries.items() if found},
+        "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def commit() -> str | None:
+    """Commit of the code, where finsae runs from a git checkout; ``+`` marks local changes."""
+    here = Path(__file__).resolve().parent
+    if not (here.parent / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+@contextmanager
+def progress(description: str, total: float | None) -> Iterator[tuple[Progress, TaskID]]:
+    """Show a progress bar on standard error; silent where that is no terminal.
+
+    Parameters
+    ----------
+    description : str
+        What is being done.
+    total : float or None
+        Number of steps, None where it is not known.
+
+    Yields
+    ------
+    (rich.progress.Progress, TaskID)
+        ``bar.advance(task, n)`` moves it.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        yield bar, bar.add_task(description, total=total, note="")

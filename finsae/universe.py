@@ -1,0 +1,207 @@
+"""Companies, what is known of them, their prices - and the one place where time is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from finsae.checks import DataError
+
+COMPANY_COLUMNS = ("name", "sic", "cik", "date", "description")
+REPAIR_COLUMNS = ("ticker", "date", "kind", "factor", "action")
+
+
+class Cut(NamedTuple):
+    """A universe cut at a date: what was known by then, what came after; nothing on both sides."""
+
+    past: Universe
+    future: Universe
+
+
+@dataclass(frozen=True)
+class Universe:
+    """Companies with descriptions and prices.
+
+    Attributes
+    ----------
+    companies : DataFrame
+        Index ``ticker``; columns ``name, sic, cik, date, description`` and any others. ``sic`` is
+        text of four digits or missing; ``date`` is when the description was public (NaT: unknown).
+    prices : DataFrame
+        Daily closes, dates x tickers, NaN where there is none.
+    monthly : DataFrame
+        Monthly log returns of whole months, month ends x tickers.
+    repairs : DataFrame
+        What price hygiene did: ``ticker, date, kind, factor, action``.
+    provenance : mapping
+        Where the tables came from.
+    """
+
+    companies: pd.DataFrame
+    prices: pd.DataFrame
+    monthly: pd.DataFrame
+    repairs: pd.DataFrame
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        companies: pd.DataFrame,
+        prices: pd.DataFrame | None = None,
+        *,
+        repairs: pd.DataFrame | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Universe:
+        """Assemble a universe from clean tables; optional columns that are missing are added empty.
+
+        Parameters
+        ----------
+        companies : DataFrame
+            Index ``ticker`` (unique), column ``description``.
+        prices : DataFrame, optional
+            Daily closes, dates (increasing) x tickers; columns of unknown companies are left out.
+        repairs, provenance : optional
+            As the attributes.
+        """
+        table = companies.rename_axis("ticker").copy()
+        for column in COMPANY_COLUMNS:
+            if column not in table:
+                table[column] = None
+        table = table.assign(date=pd.to_datetime(table["date"]))
+        if prices is None:
+            prices = pd.DataFrame(index=pd.DatetimeIndex([], name="date"), columns=[], dtype=float)
+        known = [ticker for ticker in table.index if ticker in set(prices.columns)]
+        closes = prices[known].astype(float).rename_axis("date").rename_axis(columns=None)
+        if repairs is None:
+            repairs = pd.DataFrame(columns=list(REPAIR_COLUMNS))
+        return cls(table, closes, monthly_returns(closes), repairs, dict(provenance or {}))
+
+    def cut(self, date: str | pd.Timestamp) -> Cut:
+        """Cut time at a date: the only place in finsae where this is done.
+
+        The past holds companies whose description was public at the date (an undated description
+        counts as known: the user vouches for it), closes up to and including it, and months that
+        ended by then. The future holds the same companies with later closes and the months that
+        began after it. A month that straddles the date is in neither.
+
+        Parameters
+        ----------
+        date : str or Timestamp
+            The last day of the past.
+
+        Raises
+        ------
+        DataError
+            If the date cannot be read, or if no company is known by then.
+        """
+        day = as_day(date)
+        known = self.companies.index[~(self.companies["date"] > day)]
+        if not len(known):
+            raise DataError(
+                f"no company has a description dated by the cut {day:%Y-%m-%d}; "
+                f"the first is of {self.companies['date'].min():%Y-%m-%d}: choose a later cut"
+            )
+        both = self.select(known)
+        began = month_starts(both.monthly)
+        past = replace(
+            both,
+            prices=both.prices.loc[:day],
+            monthly=both.monthly[both.monthly.index <= day],
+            repairs=both.repairs[pd.to_datetime(both.repairs["date"]) <= day],
+        )
+        future = replace(
+            both,
+            prices=both.prices[both.prices.index > day],
+            monthly=both.monthly[began > day],
+            repairs=both.repairs[pd.to_datetime(both.repairs["date"]) > day],
+        )
+        return Cut(past, future)
+
+    def select(self, tickers: Iterable[str]) -> Universe:
+        """Keep the given companies, in the given order.
+
+        Raises
+        ------
+        DataError
+            If a ticker is unknown.
+        """
+        wanted = list(tickers)
+        unknown = [ticker for ticker in wanted if ticker not in self.companies.index]
+        if unknown:
+            raise DataError(f"unknown tickers: {', '.join(unknown[:5])}")
+        priced = [ticker for ticker in wanted if ticker in self.prices.columns]
+        return replace(
+            self,
+            companies=self.companies.loc[wanted],
+            prices=self.prices[priced],
+            monthly=self.monthly[priced],
+            repairs=self.repairs[self.repairs["ticker"].isin(set(wanted))],
+        )
+
+    def between(self, start: str | pd.Timestamp, end: str | pd.Timestamp) -> Universe:
+        """Keep closes and whole months from `start` to `end`, both included."""
+        first, last = as_day(start), as_day(end)
+        began = month_starts(self.monthly)
+        return replace(
+            self,
+            prices=self.prices.loc[first:last],
+            monthly=self.monthly[(began >= first) & (self.monthly.index <= last)],
+        )
+
+    def daily(self) -> pd.DataFrame:
+        """Daily log returns, dates x tickers; NaN where one of two neighbouring closes is missing."""
+        return log_returns(self.prices)
+
+
+def as_day(date: str | pd.Timestamp) -> pd.Timestamp:
+    """Read a date, without time and zone.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        return pd.Timestamp(date).tz_localize(None).normalize()
+    except (ValueError, TypeError):
+        raise DataError(f'cannot read the date "{date}": write it as 2013-06-30') from None
+
+
+def month_starts(monthly: pd.DataFrame) -> pd.DatetimeIndex:
+    """First day of each month of a monthly table."""
+    return pd.DatetimeIndex(monthly.index).to_period("M").start_time
+
+
+def log_returns(prices: pd.DataFrame) -> pd.DataFrame:
+    """Differences of log closes from row to row; the first row is left out."""
+    return pd.DataFrame(np.log(prices)).diff().iloc[1:]
+
+
+def monthly_returns(prices: pd.DataFrame) -> pd.DataFrame:
+    """Monthly log returns from daily closes, whole months only.
+
+    A month's close is a company's last close in that calendar month. The panel's first month only
+    supplies the first base; its last month counts when the panel reaches the month's last three
+    business days. A company without a close in the month, or in the one before, has NaN.
+
+    Parameters
+    ----------
+    prices : DataFrame
+        Daily closes, dates x tickers.
+
+    Returns
+    -------
+    DataFrame
+        Log returns, index ``month`` (calendar month ends) x tickers.
+    """
+    if prices.empty:
+        return pd.DataFrame(index=pd.DatetimeIndex([], name="month"), columns=prices.columns)
+    month_ends = prices.resample("ME").last().rename_axis("month")
+    last_day = prices.index[-1]
+    if last_day < month_ends.index[-1] - pd.offsets.BDay(3):
+        month_ends = month_ends.iloc[:-1]
+    return log_returns(month_ends)
