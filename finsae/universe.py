@@ -153,7 +153,7 @@ class Universe:
         )
 
     def daily(self) -> pd.DataFrame:
-        """Daily log returns, dates x tickers; NaN where one of two neighbouring closes is missing."""
+        """Daily log returns, dates x tickers; NaN where one of the two closes is missing."""
         return log_returns(self.prices)
 
 

@@ -1,0 +1,192 @@
+"""A run and its parts: frozen dataclasses, read from TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from finsae.checks import DataError, nearest
+
+PRESETS = Path(__file__).resolve().parent / "presets"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which companies, and where time is cut; without files, the bundled sample.
+
+    Attributes
+    ----------
+    companies, prices, events : str or None
+        Files of the user's own.
+    cut : str or None
+        Last day of the past. Default: the sample's own, or the latest description's date.
+    formation, trade : str or None
+        ``START:END`` of the backtest's two windows. Default: the two years up to the cut, and
+        everything after it.
+    """
+
+    companies: str | None = None
+    prices: str | None = None
+    events: str | None = None
+    cut: str | None = None
+    formation: str | None = None
+    trade: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How descriptions become features.
+
+    Attributes
+    ----------
+    model : str
+        "minilm", "tfidf", a local folder or a hub id.
+    layer : int
+        Transformer block whose output is read, counted from 1.
+    sae : str
+        "demo" (shipped with finsae), a folder, or "none" for the activations themselves.
+    pool : str
+        How a company's tokens are pooled.
+    idf : bool
+        Whether features are weighted by log(n / companies that have them).
+    length_normalised : bool
+        Whether sums are divided by the number of tokens.
+    """
+
+    model: str = "minilm"
+    layer: int = 5
+    sae: str = "demo"
+    pool: str = "log1p-sum"
+    idf: bool = True
+    length_normalised: bool = False
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """How similarity is scored on later returns.
+
+    Attributes
+    ----------
+    k : int
+        Peers per company.
+    draws : int
+        Random tie-breakings of methods that tie (codes, random).
+    resamples : int
+        Two-way bootstrap resamples.
+    past_months : int
+        Months before the cut that the past-correlation method reads.
+    """
+
+    k: int = 5
+    draws: int = 20
+    resamples: int = 1000
+    past_months: int = 60
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """How pairs are chosen and traded.
+
+    Attributes
+    ----------
+    candidates, pairs : int
+        Candidate pairs per method, and how many of them are traded.
+    draws : int
+        Random draws of candidates for methods that tie.
+    entry, exit, stop : float
+        Bands of the z-score rule, in formation standard deviations of the spread.
+    cost_bps : float
+        Cost per leg per side, in basis points of the traded value.
+    resamples : int
+        Resamples of the Sharpe ratio's interval.
+    """
+
+    candidates: int = 500
+    pairs: int = 50
+    draws: int = 20
+    entry: float = 2.0
+    exit: float = 0.0
+    stop: float = 4.0
+    cost_bps: float = 10.0
+    resamples: int = 1000
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a run depends on."""
+
+    data: Data = field(default_factory=Data)
+    reading: Reading = field(default_factory=Reading)
+    benchmark: Benchmark = field(default_factory=Benchmark)
+    backtest: Backtest = field(default_factory=Backtest)
+    seed: int = 0
+
+
+T = TypeVar("T")
+
+
+def read_run(path: str | Path) -> Run:
+    """Read a run from a TOML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or the name of a preset shipped with finsae ("demo").
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is no TOML, or holds an unknown key or a value of another kind.
+    """
+    source = Path(path)
+    if not source.is_file() and (PRESETS / f"{path}.toml").is_file():
+        source = PRESETS / f"{path}.toml"
+    if not source.is_file():
+        names = [preset.stem for preset in PRESETS.glob("*.toml")]
+        raise DataError(f'no file "{path}", and no preset of that name{nearest(path, names)}')
+    try:
+        content = tomllib.loads(source.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f'"{path}" is not TOML: {error}') from None
+    return build(Run, content, where=source.name)
+
+
+def build(kind: type[T], content: Mapping[str, Any], *, where: str) -> T:
+    """Make a configuration dataclass from plain values, checked key by key.
+
+    Raises
+    ------
+    DataError
+        All problems at once.
+    """
+    fields = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    defaults = kind()
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for name, value in content.items():
+        if name not in fields:
+            problems.append(f'{where}: unknown key "{name}"{nearest(name, fields)}')
+            continue
+        default = getattr(defaults, name)
+        if dataclasses.is_dataclass(default) and isinstance(value, Mapping):
+            values[name] = build(type(default), value, where=f"{where} [{name}]")
+        elif _fits(value, default):
+            values[name] = type(default)(value) if isinstance(default, float) else value
+        else:
+            wanted = "text" if default is None else type(default).__name__
+            problems.append(f"{where}: {name} = {value!r} should be {wanted}")
+    if problems:
+        raise DataError(problems)
+    return kind(**values)
+
+
+def _fits(value: object, default: object) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    return isinstance(value, str if default is None else type(default))

@@ -1,0 +1,72 @@
+"""What a run found: scores, the tables behind them, and how they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from finsae.checks import DataError
+from finsae.store import plain, write_json, write_table
+
+SCORE_COLUMNS = ("method", "metric", "value", "low", "high", "n", "interval", "versus")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run's outcome.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        ``method, metric, value, low, high, n, interval, versus``; `interval` names the resampling,
+        `versus` the method a paired difference is taken against (empty for a plain score).
+    tables : mapping of str to DataFrame
+        The tables behind the scores; the report is drawn from them alone.
+    provenance : mapping
+        How it was made.
+    """
+
+    scores: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self, **extra: pd.DataFrame) -> dict[str, Any]:
+        """Return the scores and the provenance, and further tables by name, as JSON values."""
+        tables = {"scores": self.scores[list(SCORE_COLUMNS)], **extra}
+        records = {name: plain(table.to_dict("records")) for name, table in tables.items()}
+        return {**records, "provenance": plain(self.provenance)}
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``scores.json`` and one parquet file per table; each file is written atomically."""
+        target = Path(folder)
+        for name, table in self.tables.items():
+            write_table(target / f"{name}.parquet", table)
+        write_json(target / "scores.json", self.to_json())
+        return target
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Result:
+        """Read a run folder.
+
+        Raises
+        ------
+        DataError
+            If the folder holds no run.
+        """
+        source = Path(folder)
+        path = source / "scores.json"
+        if not path.is_file():
+            raise DataError(
+                f'"{folder}" holds no run (no scores.json); make one: finsae demo --out DIR'
+            )
+        content = json.loads(path.read_text())
+        scores = pd.DataFrame(content["scores"], columns=list(SCORE_COLUMNS))
+        numbers = ["value", "low", "high", "n"]
+        scores[numbers] = scores[numbers].astype(float)
+        tables = {table.stem: pd.read_parquet(table) for table in sorted(source.glob("*.parquet"))}
+        return cls(scores, tables, content["provenance"])
