@@ -1,0 +1,39 @@
+"""The methods that are compared, in the order in which they are always shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LABELS: dict[str, str] = {
+    "sae": "SAE",
+    "sic": "SIC",
+    "major-group": "Major group",
+    "tfidf": "TF-IDF",
+    "embedding": "Embedding",
+    "past-correlation": "Past correlation",
+    "random": "Random",
+}
+
+METHODS: tuple[str, ...] = tuple(LABELS)
+
+
+def in_order(methods: Iterable[str]) -> list[str]:
+    """Sort method names as they are always shown; names of the user's own come last.
+
+    Parameters
+    ----------
+    methods : iterable of str
+        Names, repeated or not.
+
+    Returns
+    -------
+    list of str
+        Each name once.
+    """
+    found = dict.fromkeys(str(method) for method in methods)
+    return [m for m in METHODS if m in found] + [m for m in found if m not in METHODS]
+
+
+def label(method: str) -> str:
+    """Name a method as a reader would; a name of the user's own is left as it is."""
+    return LABELS.get(method, method)

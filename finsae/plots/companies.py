@@ -1,0 +1,213 @@
+"""Companies: their map, one cluster's matrix, and what makes one pair alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
+
+from finsae.plots.style import COLOURS, GREY, OKABE_ITO, SYMBOLS, short, styled
+
+
+def company_map(
+    companies: pd.DataFrame,
+    features: pd.DataFrame | None = None,
+    *,
+    names: Mapping[Any, str] | None = None,
+) -> go.Figure:
+    """Draw companies in the plane, the seven largest clusters coloured.
+
+    Parameters
+    ----------
+    companies : DataFrame
+        Columns ticker, name, cluster, x, y; ``industry`` is shown on hovering where it is there.
+    features : DataFrame, optional
+        Columns ticker, label, value: the features shown on hovering, the three largest.
+    names : mapping, optional
+        Names of clusters; by default "cluster <label>".
+
+    Notes
+    -----
+    The last trace is empty and named "found": a page's search draws its hit with it.
+    """
+    shown = companies.assign(text=_hover(companies, features, names or {}))
+    sizes = shown["cluster"].value_counts()
+    large = [c for c in sizes.index[: len(SYMBOLS)] if sizes[c] > 1 and c != -1]
+    others = shown[~shown["cluster"].isin(large)]
+    figure = go.Figure(_points(others, f"others ({len(others)})", GREY, "circle"))
+    for cluster, colour, symbol in zip(large, OKABE_ITO, SYMBOLS, strict=False):
+        title = escape((names or {}).get(cluster, f"cluster {cluster}"))
+        group = shown[shown["cluster"] == cluster]
+        figure.add_trace(_points(group, f"{title} ({len(group)})", colour, symbol))
+    figure.add_trace(_ring())
+    styled(
+        figure,
+        title="Companies near one another have similar features",
+        height=560,
+        reading=(
+            "Only nearness means something: the axes have no unit, and a plane cannot keep all "
+            f"distances. Coloured: the {len(large)} largest clusters. n = {len(shown)} companies."
+        ),
+        alt=f"Scatter of {len(shown)} companies; the clusters' table below lists their members.",
+    )
+    figure.update_xaxes(title="first map coordinate (no unit)", showticklabels=False)
+    figure.update_yaxes(title="second map coordinate (no unit)", showticklabels=False)
+    return figure.update_layout(hovermode="closest", legend={"itemsizing": "constant"})
+
+
+def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
+    """Draw one cluster's pairs as a matrix, ordered so that similar companies are neighbours.
+
+    Parameters
+    ----------
+    heat : DataFrame
+        Columns a, b, similarity, correlation; every ordered pair, or each pair once.
+    column : str
+        "similarity" or "correlation". The order is always that of the similarity, so that two
+        maps can be read side by side.
+    """
+    square = _square(heat, "similarity")
+    order = _leaf_order(square)
+    values = _square(heat, column).loc[order, order].to_numpy(copy=True)
+    np.fill_diagonal(values, np.nan)
+    pairs = values[np.triu_indices_from(values, 1)]
+    title = {
+        "similarity": "Similarity of the descriptions, before the cut",
+        "correlation": "Correlation of monthly returns, after the cut",
+    }[column]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values.astype(np.float32),
+            x=order,
+            y=order,
+            colorscale="Cividis",
+            zmin=min(0.0, float(np.nanmin(pairs, initial=0.0))),
+            colorbar={"thickness": 10, "title": {"text": column, "side": "right"}},
+            hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+        )
+    )
+    styled(
+        figure,
+        title=title,
+        height=460,
+        reading=(
+            f"Mean over the cluster's {pairs.size} pairs: {np.nanmean(pairs):.2f}. A picture of "
+            f"one cluster, not a test. n = {len(order)} companies."
+        ),
+        alt=f"Matrix of {column} between {len(order)} companies, mean {np.nanmean(pairs):.2f}",
+    )
+    figure.update_yaxes(autorange="reversed", title="company", tickfont={"size": 9}, dtick=1)
+    return figure.update_xaxes(title="company", tickfont={"size": 9}, tickangle=-90, dtick=1)
+
+
+def contributions(explained: pd.DataFrame) -> go.Figure:
+    """Draw what each shared feature adds to the similarity of one pair.
+
+    Parameters
+    ----------
+    explained : DataFrame
+        Columns a, b, label, contribution, largest first; one pair.
+    """
+    rows = explained[::-1].reset_index(drop=True)
+    a, b = str(rows["a"].iloc[0]), str(rows["b"].iloc[0])
+    total = float(rows["contribution"].sum())
+    rest = rows["id"].isna() | (rows["id"] == -1)
+    figure = go.Figure(
+        go.Bar(
+            x=rows["contribution"],
+            y=rows.index,
+            orientation="h",
+            width=0.45,
+            marker={"color": [GREY if other else COLOURS["sae"] for other in rest]},
+            text=[f"{value:.3f}" for value in rows["contribution"]],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{x:.4f}<extra></extra>",
+        )
+    )
+    for place, words in rows["label"].items():
+        figure.add_annotation(
+            {"x": 0, "y": place, "yshift": 17, "xanchor": "left", "showarrow": False},
+            text=escape(short(str(words), 60)),
+        )
+    styled(
+        figure,
+        title=f"Why {a} and {b} are alike: what each shared feature adds",
+        x="contribution to the cosine similarity (no unit)",
+        height=110 + 42 * len(rows),
+        reading=(
+            f"The bars sum to the similarity, {total:.3f}. A feature is named by the words it "
+            f"fires on in the training text. n = {len(rows)} bars."
+        ),
+        alt="; ".join(f"{row['label']} {row['contribution']:.3f}" for _, row in rows.iterrows()),
+    )
+    return figure.update_yaxes(title="shared feature", showticklabels=False, showgrid=False)
+
+
+def _hover(
+    companies: pd.DataFrame, features: pd.DataFrame | None, names: Mapping[Any, str]
+) -> list[str]:
+    top: dict[str, str] = {}
+    if features is not None and len(features):
+        largest = features.sort_values("value", ascending=False, kind="stable").groupby("ticker")
+        top = {str(t): "; ".join(group["label"].astype(str)[:3]) for t, group in largest}
+    texts = []
+    for row in companies.to_dict("records"):
+        cluster = names.get(row["cluster"], f"cluster {row['cluster']}")
+        lines = [row.get("industry") or "", cluster, top.get(row["ticker"], "")]
+        head = f"<b>{escape(str(row['name']))}</b> ({escape(str(row['ticker']))})"
+        texts.append("<br>".join([head, *(escape(short(line, 70)) for line in lines if line)]))
+    return texts
+
+
+def _points(rows: pd.DataFrame, name: str, colour: str, symbol: str) -> go.Scatter:
+    return go.Scatter(
+        x=rows["x"].astype(np.float32),
+        y=rows["y"].astype(np.float32),
+        mode="markers",
+        name=name,
+        text=rows["text"],
+        customdata=rows["ticker"],
+        hovertemplate="%{text}<extra></extra>",
+        marker={"color": colour, "symbol": symbol, "size": 8, "opacity": 0.85},
+    )
+
+
+def _ring() -> go.Scatter:
+    return go.Scatter(
+        x=[],
+        y=[],
+        text=[],
+        mode="markers+text",
+        name="found",
+        showlegend=False,
+        hoverinfo="skip",
+        textposition="top center",
+        textfont={"size": 14},
+        marker={
+            "symbol": "circle-open",
+            "size": 22,
+            "color": "#D55E00",
+            "line": {"width": 3, "color": "#D55E00"},
+        },
+    )
+
+
+def _square(heat: pd.DataFrame, column: str) -> pd.DataFrame:
+    both = pd.concat([heat, heat.rename(columns={"a": "b", "b": "a"})])
+    return both.pivot_table(index="a", columns="b", values=column, aggfunc="first")
+
+
+def _leaf_order(square: pd.DataFrame) -> list[str]:
+    if len(square) < 3:
+        return [str(name) for name in square.index]
+    distance = 1.0 - np.nan_to_num(square.to_numpy(dtype=float), nan=0.0)
+    np.fill_diagonal(distance, 0.0)
+    tree = hierarchy.linkage(squareform((distance + distance.T) / 2, checks=False), "average")
+    return [str(square.index[int(leaf)]) for leaf in hierarchy.leaves_list(tree)]

@@ -1,0 +1,160 @@
+"""What the scores say, in plain words: no claim without its interval, no rank it does not bear."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from finsae.methods import in_order, label
+
+SUSPECT_SHARPE = 3.0
+"""A larger Sharpe ratio is likely an error: after costs the literature finds less than 1."""
+
+
+def interval(row: Mapping[str, Any], *, signed: bool = False, digits: int = 3) -> str:
+    """Write a score with its interval, ``0.431 [0.402, 0.460]``.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of the scores: value, low, high.
+    signed : bool
+        Show the sign of positive numbers too, as differences want it.
+    digits : int
+        Digits after the point.
+
+    Returns
+    -------
+    str
+        The value alone where there is no interval, "not available" where there is no value.
+    """
+    if not _known(row["value"]):
+        return "not available"
+    sign = "+" if signed else ""
+    value, low, high = (f"{row[name]:{sign}.{digits}f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]" if has_interval(row) else value
+
+
+def has_interval(row: Mapping[str, Any]) -> bool:
+    """Whether a score has a value and both ends of its interval."""
+    return all(_known(row[name]) for name in ("value", "low", "high"))
+
+
+def separated(row: Mapping[str, Any]) -> bool:
+    """Whether a score's interval is there and leaves out 0; an end at 0 covers it."""
+    return has_interval(row) and (row["low"] > 0 or row["high"] < 0)
+
+
+def levels(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Take the rows of one metric, one per method in the order shown, without differences."""
+    rows = scores[(scores["metric"] == metric) & ~_paired(scores)]
+    rows = rows.drop_duplicates("method").set_index("method", drop=False)
+    return rows.loc[in_order(rows["method"])]
+
+
+def differences(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Take the rows of one metric's paired differences, `method` minus `versus`."""
+    rows = scores[(scores["metric"] == metric) & _paired(scores)]
+    order = {method: i for i, method in enumerate(in_order([*rows["method"], *rows["versus"]]))}
+    return rows.sort_values(["method", "versus"], key=lambda names: names.map(order), kind="stable")
+
+
+def summary_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
+    """Say what a run found, one sentence per line, without markup.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Columns ``method, metric, value, low, high, n, interval, versus``; ``versus`` is empty
+        except in rows of paired differences (`method` minus `versus`).
+    facts : mapping
+        The run's provenance; ``k`` (peers per company) is used where it is given.
+
+    Returns
+    -------
+    list of str
+        Peer correlation, its paired differences, then the pairs backtest. Two methods are said to
+        differ only if the interval of their paired difference leaves out 0.
+    """
+    return [
+        *_peer_lines(scores, facts),
+        *(_difference_line(row) for row in _rows(differences(scores, "peer-correlation"))),
+        *_pairs_lines(scores),
+    ]
+
+
+def _peer_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
+    rows = levels(scores, "peer-correlation")
+    if rows.empty:
+        return ["No peer correlations were computed in this run."]
+    peers = f"{facts['k']} nearest peers" if facts.get("k") else "nearest peers"
+    listing = "; ".join(f"{label(row['method'])} {interval(row)}" for row in _rows(rows))
+    lines = [f"Correlation of a company's later returns with those of its {peers}: {listing}."]
+    bare = [label(row["method"]) for row in _rows(rows) if not has_interval(row)]
+    if bare:
+        lines.append(f"Without an interval, so nothing is claimed: {', '.join(bare)}.")
+    if differences(scores, "peer-correlation").empty:
+        lines.append("No paired differences were computed, so the methods are not compared.")
+    return lines
+
+
+def _difference_line(row: Mapping[str, Any]) -> str:
+    a, b = label(row["method"]), label(row["versus"])
+    shown = interval(row, signed=True)
+    if not has_interval(row):
+        return f"{a} and {b} are not compared: no interval of their difference is available."
+    if not separated(row):
+        return f"{a} and {b} are not separated: difference {shown}."
+    side = "above" if row["value"] > 0 else "below"
+    return f"{a} is {side} {b}: difference {shown}."
+
+
+def _pairs_lines(scores: pd.DataFrame) -> list[str]:
+    rows = list(_rows(levels(scores, "sharpe")))
+    if not rows:
+        return ["No pairs backtest was part of this run."]
+    traded = [row for row in rows if _known(row["value"])]
+    idle = [label(row["method"]) for row in rows if not _known(row["value"])]
+    lines = _sharpe_lines(traded) if traded else []
+    if idle:
+        lines.append(f"No trades, so no Sharpe ratio: {', '.join(idle)}.")
+    compared = list(_rows(differences(scores, "sharpe")))
+    apart = [row for row in compared if separated(row)]
+    lines += [f"Sharpe ratio: {_difference_line(row)}" for row in apart]
+    if compared and not apart:
+        lines.append("No paired difference of Sharpe ratios is separated from 0.")
+    if len(traded) > 1 and not compared:
+        lines.append("The Sharpe ratios were not compared in pairs, so the methods are not ranked.")
+    return lines + [_suspect_line(row) for row in traded if abs(row["value"]) > SUSPECT_SHARPE]
+
+
+def _sharpe_lines(rows: list[dict[str, Any]]) -> list[str]:
+    listing = "; ".join(f"{label(row['method'])} {interval(row, digits=2)}" for row in rows)
+    apart = [row for row in rows if separated(row)]
+    named = [f"{label(r['method'])} ({'gain' if r['value'] > 0 else 'loss'})" for r in apart]
+    verdict = f"Separated from 0: {', '.join(named)}." if apart else "None is separated from 0."
+    bare = [label(row["method"]) for row in rows if not has_interval(row)]
+    claim = f" Without an interval, so nothing is claimed: {', '.join(bare)}." if bare else ""
+    return [f"Sharpe ratio of the traded pairs after costs: {listing}.", verdict + claim]
+
+
+def _suspect_line(row: Mapping[str, Any]) -> str:
+    return (
+        f"{label(row['method'])}: a Sharpe ratio beyond {SUSPECT_SHARPE:.0f} is more likely an "
+        "error in data or rules than a finding; check before believing it."
+    )
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _paired(scores: pd.DataFrame) -> pd.Series[bool]:
+    return scores["versus"].fillna("").astype(str) != ""
+
+
+def _known(value: Any) -> bool:  # noqa: ANN401 - a number, None or NaN
+    return value is not None and not math.isnan(float(value))
