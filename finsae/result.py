@@ -61,9 +61,7 @@ class Result:
         source = Path(folder)
         path = source / "scores.json"
         if not path.is_file():
-            raise DataError(
-                f'"{folder}" holds no run (no scores.json); make one: finsae demo --out DIR'
-            )
+            raise DataError(f'no run in "{folder}" (no scores.json): finsae demo --out makes one')
         content = json.loads(path.read_text())
         scores = pd.DataFrame(content["scores"], columns=list(SCORE_COLUMNS))
         numbers = ["value", "low", "high", "n"]

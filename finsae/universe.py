@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -166,9 +167,12 @@ def as_day(date: str | pd.Timestamp) -> pd.Timestamp:
         If it cannot be read.
     """
     try:
-        return pd.Timestamp(date).tz_localize(None).normalize()
+        day = pd.Timestamp(datetime.date.fromisoformat(date) if isinstance(date, str) else date)
     except (ValueError, TypeError):
-        raise DataError(f'cannot read the date "{date}": write it as 2013-06-30') from None
+        day = pd.NaT
+    if pd.isna(day):
+        raise DataError(f'cannot read the date "{date}": write it as 2013-06-30')
+    return day.tz_localize(None).normalize()
 
 
 def month_starts(monthly: pd.DataFrame) -> pd.DatetimeIndex:
