@@ -1,0 +1,267 @@
+"""Token activations on disk: ragged, memory-mapped, and resumable after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from finsae.checks import DataError
+from finsae.store import atomic_path, hash_texts, key, progress, provenance, write_json
+
+VERSION = 1
+# Texts per shard: what a kill can cost at most, and what is sorted by length together.
+SHARD = 256
+
+Tokens = npt.NDArray[np.float16]
+Spans = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+
+
+class TokenEmbedder(Protocol):
+    """What `collect` needs of an embedder."""
+
+    model: str
+
+    @property
+    def model_hash(self) -> str:
+        """Hash of the model's weights and tokenizer."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What besides the model decides the activations; JSON."""
+        ...
+
+    def tokens(
+        self, texts: Sequence[str], layers: Sequence[int]
+    ) -> Iterator[tuple[int, Tokens, Spans]]:
+        """Yield each text's number, activations [t, L, d] and character spans [t, 2]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What a language model holds at each token of each company's text.
+
+    Attributes
+    ----------
+    tokens : ndarray [T, L, d] float16
+        All tokens of all texts, one after the other, at L layers; mapped from disk.
+    offsets : ndarray [n + 1] int64
+        Text i owns the tokens ``offsets[i]:offsets[i + 1]``.
+    spans : ndarray [T, 2] int32
+        Where each token's characters start and end in its text.
+    meta : dict
+        Model, its hash and settings, layers, hash of the texts, stage version, counts, provenance.
+    """
+
+    tokens: Tokens
+    offsets: Offsets
+    spans: Spans
+    meta: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Map a finished folder into memory.
+
+        Raises
+        ------
+        DataError
+            If the folder holds no activations, unfinished ones, or damaged ones.
+        """
+        place = Path(folder)
+        if not (place / "meta.json").is_file():
+            state = "unfinished" if (place / "progress.json").is_file() else "no"
+            raise DataError(f"{place} holds {state} activations: collect() makes or finishes them")
+        meta = json.loads((place / "meta.json").read_text())
+        shape = (meta["tokens"], len(meta["layers"]), meta["width"])
+        size, wanted = (place / "tokens.f16").stat().st_size, 2 * int(np.prod(shape))
+        if size != wanted:
+            raise DataError(
+                f"{place / 'tokens.f16'} has {size} bytes, not {wanted}: delete the folder and "
+                "collect again"
+            )
+        tokens = (
+            np.memmap(place / "tokens.f16", np.float16, "r", shape=shape)
+            if wanted
+            else np.empty(shape, np.float16)  # an empty file cannot be mapped
+        )
+        return cls(
+            tokens,
+            np.load(place / "offsets.npy", mmap_mode="r"),
+            np.load(place / "spans.npy", mmap_mode="r" if wanted else None),
+            meta,
+        )
+
+    def __len__(self) -> int:
+        """Count the companies."""
+        return len(self.offsets) - 1
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Layers held; layer L is the output of transformer block L, counted from 1."""
+        return tuple(self.meta["layers"])
+
+    def layer(self, layer: int) -> Tokens:
+        """Give one layer [T, d] as a view of the mapped file.
+
+        Raises
+        ------
+        DataError
+            If the layer was not collected.
+        """
+        if layer not in self.layers:
+            raise DataError(f"layer {layer} was not collected: the layers are {list(self.layers)}")
+        return self.tokens[:, self.layers.index(layer)]
+
+
+def activations_key(embedder: TokenEmbedder, texts: Sequence[str], layers: Sequence[int]) -> str:
+    """Name activations by model hash, settings, layers, texts and stage version."""
+    params = {"settings": embedder.settings, "layers": [int(layer) for layer in layers]}
+    return key(params, [embedder.model_hash, hash_texts(texts)], VERSION)
+
+
+def collect(
+    embedder: TokenEmbedder,
+    texts: Sequence[str],
+    folder: str | Path,
+    *,
+    layers: Sequence[int],
+    show: bool = True,
+) -> Activations:
+    """Read all texts and store what the model holds at each token.
+
+    Texts are read in shards in their order; each shard is on disk before the next begins, so that
+    a killed run continues at its last shard and ends with the same bytes. A folder finished with
+    the same key is opened without running the model.
+
+    Parameters
+    ----------
+    embedder : TokenEmbedder
+        For example `finsae.embed.transformer.Transformer`.
+    texts : sequence of str
+        One text per company.
+    folder : str or Path
+        Where to store; new, or of the same key. `activations_key` makes a name for it.
+    layers : sequence of int
+        Layer L is the output of transformer block L, counted from 1.
+    show : bool
+        Show a progress bar (only in a terminal).
+
+    Raises
+    ------
+    DataError
+        If the folder holds something else, which is left as it is.
+    """
+    place = Path(folder)
+    name = activations_key(embedder, texts, layers)
+    if _found(place, name):
+        return Activations.open(place)
+    writer = _Writer(place, name)
+    with progress("reading texts", len(texts)) if show else nullcontext() as shown:
+        for start in range(0, len(texts), SHARD):
+            shard = texts[start : start + SHARD]
+            if start >= writer.texts:
+                writer.append(list(embedder.tokens(shard, layers)))
+            if shown:
+                shown[0].advance(shown[1], len(shard))
+    writer.finish(
+        model=embedder.model,
+        model_hash=embedder.model_hash,
+        settings=embedder.settings,
+        layers=[int(layer) for layer in layers],
+        texts_hash=hash_texts(texts),
+    )
+    return Activations.open(place)
+
+
+def _found(place: Path, name: str) -> bool:
+    """Say whether the folder is finished; refuse it if it holds anything of another key."""
+    for file in ("meta.json", "progress.json"):
+        if (place / file).is_file():
+            held = json.loads((place / file).read_text()).get("key")
+            if held != name:
+                raise DataError(
+                    f"{place} holds activations of another model, layer or list of texts "
+                    f"(key {held}, not {name}): choose another folder, or delete this one"
+                )
+            return file == "meta.json"
+    if place.is_dir() and any(place.iterdir()):
+        raise DataError(f"{place} is not empty and holds no activations: choose another folder")
+    return False
+
+
+class _Writer:
+    """Appends shards; ``progress.json`` says how much of the files is finished."""
+
+    def __init__(self, place: Path, name: str) -> None:
+        self.place, self.name = place, name
+        self.texts = self.tokens = self.width = 0
+        state = place / "progress.json"
+        if state.is_file():
+            done = json.loads(state.read_text())
+            self.texts, self.tokens, self.width = done["texts"], done["tokens"], done["width"]
+            self.sizes = done["sizes"]
+        else:
+            self.sizes = dict.fromkeys(("tokens.f16", "spans.i32", "counts.i64"), 0)
+            self._note()
+        for file, size in self.sizes.items():
+            (place / file).touch()
+            os.truncate(place / file, size)
+
+    def append(self, shard: list[tuple[int, Tokens, Spans]]) -> None:
+        """Write a shard's texts in their order, then note that they are finished."""
+        shard = sorted(shard, key=lambda item: item[0])
+        blocks: dict[str, list[npt.NDArray[Any]]] = {
+            "tokens.f16": [tokens for _, tokens, _ in shard],
+            "spans.i32": [spans for _, _, spans in shard],
+            "counts.i64": [np.array([len(spans)], np.int64) for _, _, spans in shard],
+        }
+        for file, arrays in blocks.items():
+            with (self.place / file).open("ab") as handle:
+                for array in arrays:
+                    handle.write(np.ascontiguousarray(array).data)
+                handle.flush()
+                os.fsync(handle.fileno())
+            self.sizes[file] += sum(array.nbytes for array in arrays)
+        self.texts += len(shard)
+        self.tokens += sum(len(spans) for _, _, spans in shard)
+        self.width = shard[0][1].shape[2]
+        self._note()
+
+    def _note(self) -> None:
+        state = {"key": self.name, "texts": self.texts, "tokens": self.tokens, "width": self.width}
+        write_json(self.place / "progress.json", state | {"sizes": self.sizes})
+
+    def finish(self, **facts: Any) -> None:  # noqa: ANN401 - JSON values
+        """Write the small tables; ``meta.json`` comes last and makes the folder valid."""
+        counts = np.fromfile(self.place / "counts.i64", np.int64)
+        spans = np.fromfile(self.place / "spans.i32", np.int32).reshape(-1, 2)
+        for file, array in (
+            ("offsets.npy", np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)),
+            ("spans.npy", spans),
+        ):
+            with atomic_path(self.place / file) as temporary:
+                np.save(temporary, array)
+        write_json(
+            self.place / "meta.json",
+            {
+                "key": self.name,
+                **facts,
+                "version": VERSION,
+                "texts": self.texts,
+                "tokens": self.tokens,
+                "width": self.width,
+                "provenance": provenance(),
+            },
+        )
+        for file in ("progress.json", "spans.i32", "counts.i64"):
+            (self.place / file).unlink()

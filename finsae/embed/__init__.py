@@ -1,0 +1,1 @@
+"""Embedders: texts to token activations or to one vector each."""
