@@ -1,0 +1,167 @@
+"""Pooling by hand, and features on disk."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from finsae.checks import DataError
+from finsae.features import Features, TokenCodes, idf, pool
+
+# three companies of 2, 0 and 3 tokens, two codes each; value 0 stands for "not active"
+CODES = TokenCodes(
+    values=np.array([[1, 2], [3, 0], [1, 1], [4, 0.5], [0, 0]], dtype=np.float16),
+    indices=np.array([[0, 2], [2, 3], [1, 3], [1, 0], [0, 4]], dtype=np.int32),
+    offsets=np.array([0, 2, 2, 5]),
+    spans=np.array([[0, 4], [5, 9], [0, 3], [4, 8], [8, 9]], dtype=np.int32),
+)
+
+
+@pytest.mark.parametrize(
+    ("how", "normalised", "expected"),
+    [
+        ("sum", False, [[1, 0, 5, 0, 0], [0] * 5, [0.5, 5, 0, 1, 0]]),
+        ("mean", False, [[0.5, 0, 2.5, 0, 0], [0] * 5, [0.5 / 3, 5 / 3, 0, 1 / 3, 0]]),
+        ("mean", True, [[0.5, 0, 2.5, 0, 0], [0] * 5, [0.5 / 3, 5 / 3, 0, 1 / 3, 0]]),
+        ("max", False, [[1, 0, 3, 0, 0], [0] * 5, [0.5, 4, 0, 1, 0]]),
+        ("binary", False, [[1, 0, 1, 0, 0], [0] * 5, [1, 1, 0, 1, 0]]),
+        ("log1p-sum", False, np.log([[2, 1, 6, 1, 1], [1] * 5, [1.5, 6, 1, 2, 1]])),
+        ("sum", True, [[50, 0, 250, 0, 0], [0] * 5, [50 / 3, 500 / 3, 0, 100 / 3, 0]]),
+        (
+            "log1p-sum",
+            True,
+            np.log1p([[50, 0, 250, 0, 0], [0] * 5, [50 / 3, 500 / 3, 0, 100 / 3, 0]]),
+        ),
+    ],
+)
+def test_pooling_by_hand(how, normalised, expected):
+    found = pool(CODES, 5, how=how, length_normalised=normalised)
+    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-6)
+    assert found.dtype == np.float32
+    assert found.nnz == 5  # no stored zeros
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"how": "log1p_sum"}, 'did you mean "log1p-sum"'),
+        ({"how": "max", "length_normalised": True}, "no sum over tokens"),
+        ({"n_features": 4}, r"latents 0\.\.4 of 4"),
+        (
+            {"codes": TokenCodes(-CODES.values, CODES.indices, CODES.offsets, CODES.spans)},
+            "negative",
+        ),
+    ],
+)
+def test_pooling_refuses(arguments, says):
+    with pytest.raises(DataError, match=says):
+        pool(**{"codes": CODES, "n_features": 5, **arguments})
+
+
+def test_idf_by_hand():
+    matrix = np.array([[1, 1, 0], [2, 0, 0]])
+    for kind in (np.asarray, sparse.csr_array, sparse.csr_matrix):
+        np.testing.assert_allclose(idf(kind(matrix)), [0, np.log(2), 0])
+
+
+@pytest.fixture
+def features():
+    companies = pd.DataFrame(
+        {
+            "name": ["Alpha", "Beta", "Gamma"],
+            "sic": ["0100", None, "7372"],
+            "cik": pd.Series([None, None, None], dtype=object).to_numpy(),
+            "date": pd.to_datetime(["2013-02-01", None, "2013-03-01"]),
+            "description": ["corn fields", "", "big soft ware"],
+        },
+        index=pd.Index(["A", "B", "C"], name="ticker"),
+    )
+    labels = ["corn", "soft", "field", "ware", "none"]
+    return Features.build(
+        pool(CODES, 5), companies, labels, codes=CODES, provenance={"model": "toy"}
+    )
+
+
+def test_build_counts_owners(features):
+    assert features.names["companies"].tolist() == [2, 1, 1, 1, 0]
+    np.testing.assert_allclose(features.names["idf"], [np.log(1.5), *[np.log(3)] * 3, 0])
+    assert features.names.index.name == "id"
+    weighted = features.weighted(np.array([0, 1, 2, 1, 1.0]))
+    np.testing.assert_allclose(
+        weighted.matrix.toarray(), features.matrix.toarray() * [0, 1, 2, 1, 1]
+    )
+    assert weighted.matrix.dtype == np.float32
+
+
+def test_build_takes_dense_vectors(features):
+    vectors = np.array([[1.5, -2], [0, 0], [0, 3]])
+    dense = Features.build(vectors, features.companies, ["x", "y"])
+    np.testing.assert_array_equal(dense.matrix.toarray(), vectors)
+    assert dense.codes is None
+
+
+def test_shapes_must_agree(features):
+    with pytest.raises(DataError, match="as many companies and names"):
+        Features.build(features.matrix, features.companies[:2], list("abcde"))
+    with pytest.raises(DataError, match="as many companies and names"):
+        Features.build(features.matrix, features.companies, list("abc"))
+
+
+def test_position_names_the_nearest_ticker(features):
+    assert features.position("C") == 2
+    with pytest.raises(DataError, match=r'unknown ticker "c".*did you mean "C"'):
+        features.position("c")
+
+
+def test_save_and_load_are_exact(features, tmp_path):
+    features.save(tmp_path / "run" / "features")
+    again = Features.load(tmp_path / "run" / "features")
+    assert (again.matrix != features.matrix).nnz == 0
+    assert again.matrix.dtype == np.float32
+    pd.testing.assert_frame_equal(again.companies, features.companies)
+    pd.testing.assert_frame_equal(again.names, features.names)
+    for name in ("values", "indices", "offsets", "spans"):
+        stored = getattr(again.codes, name)
+        assert isinstance(stored, np.memmap)
+        np.testing.assert_array_equal(stored, getattr(features.codes, name))
+    assert again.provenance == {"model": "toy"}
+    again.save(tmp_path / "run" / "features")  # onto the very files that are mapped
+    assert (Features.load(tmp_path / "run" / "features").matrix != features.matrix).nnz == 0
+
+
+def test_save_leaves_no_codes_of_earlier_features(features, tmp_path):
+    features.save(tmp_path)
+    Features.build(features.matrix, features.companies, list("abcde")).save(tmp_path)
+    assert Features.load(tmp_path).codes is None
+
+
+def test_a_wrong_folder_is_answered_with_the_way_out(features, tmp_path):
+    features.save(tmp_path / "features")
+    with pytest.raises(DataError, match=r'did you mean "features".*build-features --out'):
+        Features.load(tmp_path / "featurs")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"without features\.npz, .*build-features"):
+        Features.load(tmp_path / "empty")
+    (tmp_path / "features" / "provenance.json").unlink()
+    with pytest.raises(DataError, match="no finished features"):
+        Features.load(tmp_path / "features")
+
+
+@pytest.mark.parametrize(
+    "name", ["features.npz", "names.parquet", "provenance.json", "codes/values.npy"]
+)
+def test_a_damaged_file_is_answered_with_the_way_out(features, tmp_path, name):
+    features.save(tmp_path)
+    (tmp_path / name).write_bytes(b"{ not this")
+    with pytest.raises(DataError, match=r"cannot be read.*make them again"):
+        Features.load(tmp_path)
+
+
+def test_a_killed_save_is_not_taken_for_finished(features, tmp_path, monkeypatch):
+    features.save(tmp_path)
+    monkeypatch.setattr(np, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        features.save(tmp_path)
+    with pytest.raises(DataError, match=r"without provenance\.json"):
+        Features.load(tmp_path)
+    assert not list(tmp_path.glob("**/.*"))
