@@ -1,0 +1,1 @@
+"""Where universes and texts come from."""
