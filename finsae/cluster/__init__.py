@@ -1,0 +1,30 @@
+"""Companies into clusters: by distance, by features, by code."""
+
+from finsae.cluster.average import AverageLinkage
+from finsae.cluster.codes import (
+    Division,
+    GivenLabels,
+    MajorGroup,
+    Sic,
+    division,
+    division_name,
+    major_group,
+    major_group_name,
+)
+from finsae.cluster.kmeans import FeatureKMeans
+from finsae.cluster.mst import MinimumSpanningTree, choose_threshold
+
+__all__ = [
+    "AverageLinkage",
+    "Division",
+    "FeatureKMeans",
+    "GivenLabels",
+    "MajorGroup",
+    "MinimumSpanningTree",
+    "Sic",
+    "choose_threshold",
+    "division",
+    "division_name",
+    "major_group",
+    "major_group_name",
+]
