@@ -167,10 +167,12 @@ def as_day(date: str | pd.Timestamp) -> pd.Timestamp:
         If it cannot be read.
     """
     try:
-        day = pd.Timestamp(datetime.date.fromisoformat(date) if isinstance(date, str) else date)
+        day: pd.Timestamp | None = pd.Timestamp(
+            datetime.date.fromisoformat(date) if isinstance(date, str) else date
+        )
     except (ValueError, TypeError):
-        day = pd.NaT
-    if pd.isna(day):
+        day = None
+    if day is None or pd.isna(day):
         raise DataError(f'cannot read the date "{date}": write it as 2013-06-30')
     return day.tz_localize(None).normalize()
 

@@ -1,0 +1,96 @@
+"""The chain, one line per stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from finsae.checks import DataError
+from finsae.config import Data, Reading, Run
+from finsae.features import Features
+from finsae.pipeline.comparison import backtest, benchmark
+from finsae.pipeline.pictures import pictures
+from finsae.pipeline.reading import build_features
+from finsae.result import Result
+from finsae.sources import read_labels, read_prices, read_universe, sample
+from finsae.universe import Universe
+
+
+def run(config: Run | None = None) -> Result:
+    """Run the main job: universe, features, benchmark, backtest, and what the report draws.
+
+    Parameters
+    ----------
+    config : Run, optional
+        By default the bundled sample with every default.
+
+    Returns
+    -------
+    Result
+        All scores and tables; `finsae.report.build` draws them after `Result.save`.
+    """
+    config = config or Run()
+    universe = open_universe(config.data)
+    features = build_features(universe, config.reading)
+    scored = benchmark(universe, features, config)
+    traded = backtest(universe, features, config)
+    drawn = pictures(universe, features, scored, seed=config.seed)
+    scores = pd.concat([scored.scores, traded.scores], ignore_index=True)
+    return Result(scores, {**scored.tables, **traded.tables, **drawn}, scored.provenance)
+
+
+def open_universe(data: Data, features: Features | None = None) -> Universe:
+    """Open the companies and prices that a run names.
+
+    Parameters
+    ----------
+    data : Data
+        Files; without companies, those of `features`, and without these, the bundled sample.
+    features : Features, optional
+        Their companies are used, with the prices of `data`, or the sample's if they are its.
+
+    Raises
+    ------
+    DataError
+        If the files cannot be used, or features of the user's own come without prices.
+    """
+    if data.companies:
+        return read_universe(data.companies, prices=data.prices, events=data.events)
+    if data.prices and features is not None:
+        prices, repairs = read_prices(data.prices, events=data.events)
+        made = features.provenance.get("universe", {})
+        return Universe.build(features.companies, prices, repairs=repairs, provenance=made)
+    if data.prices:
+        raise DataError("--prices without --companies or --features: whose prices are they?")
+    if features is not None and features.provenance.get("universe", {}).get("source") != "sample":
+        raise DataError("these features are not the bundled sample's: give --prices FILE")
+    return sample()
+
+
+def open_inputs(run: Run, folder: str | Path | None) -> tuple[Universe, Features]:
+    """Open the universe and the features of a run; without a folder, features are built."""
+    features = Features.load(folder) if folder else None
+    universe = open_universe(run.data, features)
+    return universe, features or build_features(universe, run.reading)
+
+
+def load_features(folder: str | Path | None) -> Features:
+    """Open a features folder; without one, the bundled sample's, built when first asked for."""
+    return Features.load(folder) if folder else build_features(sample(), Reading())
+
+
+def score_files(run: Run, folder: str | Path | None, labels: Sequence[str | Path]) -> Result:
+    """Benchmark a features folder, and label files beside it."""
+    universe, features = open_inputs(run, folder)
+    named = {Path(path).stem: read_labels(path) for path in labels}
+    return benchmark(universe, features, run, labels=named)
+
+
+def trade_files(run: Run, folder: str | Path | None, method: str) -> Result:
+    """Backtest one method on a features folder."""
+    universe, features = open_inputs(run, folder)
+    result = backtest(universe, features, run, methods=[method])
+    return replace(result, provenance={**result.provenance, "method": method})

@@ -1,0 +1,253 @@
+"""Every method through the same benchmark and the same backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import NamedTuple
+
+import pandas as pd
+
+from finsae.benchmark import by_year, eligible, score
+from finsae.checks import DataError
+from finsae.config import Run
+from finsae.features import Features
+from finsae.methods import METHODS
+from finsae.pairs import same_issuer, trade_pairs
+from finsae.pipeline.methods import clusterings, similarities
+from finsae.plugins import make
+from finsae.result import Result
+from finsae.similarity import peers
+from finsae.store import provenance
+from finsae.universe import Universe, as_day
+
+FORMATION_YEARS = 2
+
+
+class Windows(NamedTuple):
+    """The dates of a run: formation ends at the cut, trading begins the day after."""
+
+    cut: pd.Timestamp
+    formation: tuple[pd.Timestamp, pd.Timestamp]
+    trade: tuple[pd.Timestamp, pd.Timestamp]
+
+
+def windows(universe: Universe, run: Run) -> Windows:
+    """Read a run's dates, or derive them: two years of formation up to the cut, then trading.
+
+    The cut is the run's own, or the end of the formation window, or the universe's (the sample has
+    one), or the day of the last description where all are dated.
+
+    Raises
+    ------
+    DataError
+        If there is no way to know the cut, or trading would begin before it, or no prices follow.
+    """
+    formation = _span("formation", run.data.formation)
+    trade = _span("trade", run.data.trade)
+    cut = as_day(run.data.cut) if run.data.cut else _default_cut(universe, formation)
+    start = cut - pd.DateOffset(years=FORMATION_YEARS) + pd.Timedelta(days=1)
+    formation = formation or (start, cut)
+    last = universe.prices.index.max()
+    trade = trade or (cut + pd.Timedelta(days=1), last)
+    problems = []
+    if formation[1] > cut or trade[0] <= cut:
+        problems.append(
+            f"formation must end by the cut {cut:%Y-%m-%d} and trading begin after it; "
+            f"they are {_written(formation)} and {_written(trade)}"
+        )
+    if pd.isna(last) or last <= cut:
+        problems.append(f"there are no prices after the cut {cut:%Y-%m-%d}: choose an earlier one")
+    if problems:
+        raise DataError(problems)
+    return Windows(cut, formation, trade)
+
+
+def _default_cut(
+    universe: Universe, formation: tuple[pd.Timestamp, pd.Timestamp] | None
+) -> pd.Timestamp:
+    if formation:
+        return formation[1]
+    if "cut" in universe.provenance:
+        return as_day(universe.provenance["cut"])
+    dates = universe.companies["date"]
+    if dates.notna().all() and len(dates):
+        return as_day(dates.max())
+    raise DataError(
+        "where is the cut? Give --cut DATE (backtest: --formation START:END), the day by which the "
+        "descriptions were known, or date every description in a column date"
+    )
+
+
+def _span(name: str, text: str | None) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    if text is None:
+        return None
+    start, colon, end = text.partition(":")
+    if not colon:
+        raise DataError(f'{name} is "{text}": write it as START:END, 2011-07-01:2013-06-30')
+    if as_day(start) >= as_day(end):
+        raise DataError(f"{name} ends before it begins: {text}")
+    return as_day(start), as_day(end)
+
+
+def _written(span: tuple[pd.Timestamp, pd.Timestamp]) -> str:
+    return f"{span[0]:%Y-%m-%d}:{span[1]:%Y-%m-%d}"
+
+
+def benchmark(
+    universe: Universe,
+    features: Features,
+    run: Run | None = None,
+    *,
+    labels: Mapping[str, pd.Series] | None = None,
+) -> Result:
+    """Score every method on monthly returns after the cut.
+
+    Parameters
+    ----------
+    universe : Universe
+    features : Features
+        Of the universe's companies.
+    run : Run, optional
+        Cut, number of peers, resamples and seed.
+    labels : mapping of str to Series, optional
+        Clusterings of the user's own by ticker, scored beside the others.
+
+    Returns
+    -------
+    Result
+        Scores; tables ``peers, clusters, excluded, by_year, similarity`` are what they rest on.
+
+    Raises
+    ------
+    DataError
+        If the dates are impossible or too few companies can be compared.
+    """
+    run = run or Run()
+    settings = run.benchmark
+    dates = windows(universe, run)
+    past, future = universe.cut(dates.cut)
+    tickers, excluded = eligible(
+        past.companies, universe.monthly, cut=dates.cut, past_months=settings.past_months
+    )
+    tickers = _with_features(tickers, features)
+    similarity = similarities(past, features, tickers, past_months=settings.past_months)
+    clusters = clusterings(
+        past, features, similarity, past_months=settings.past_months, seed=run.seed
+    )
+    for name, column in (labels or {}).items():
+        clusters[name] = column.reindex(tickers)
+    returns = future.monthly[tickers]
+    scores = score(
+        similarity,
+        clusters,
+        returns,
+        k=settings.k,
+        draws=settings.draws,
+        resamples=settings.resamples,
+        seed=run.seed,
+    )
+    tables = {
+        "peers": pd.concat(
+            [
+                peers(table, settings.k, random_state=run.seed).assign(method=name)
+                for name, table in similarity.items()
+            ]
+        ),
+        "clusters": pd.concat(
+            [
+                pd.DataFrame({"clusterer": name, "ticker": found.index, "label": found.astype(str)})
+                for name, found in clusters.items()
+            ]
+        ),
+        "excluded": excluded,
+        "by_year": by_year(similarity, returns, k=settings.k, draws=settings.draws, seed=run.seed),
+    }
+    return Result(
+        scores, tables, _provenance(universe, features, run, dates=dates, tickers=tickers)
+    )
+
+
+def backtest(
+    universe: Universe,
+    features: Features,
+    run: Run | None = None,
+    *,
+    methods: Sequence[str] = METHODS,
+) -> Result:
+    """Trade each method's most cointegrated candidate pairs after the cut.
+
+    Companies, candidates, hedge ratios and bands are all chosen on what was known at the cut: a
+    company that later disappears stays in.
+
+    Parameters
+    ----------
+    universe : Universe
+    features : Features
+    run : Run, optional
+        Windows, numbers of pairs, bands, costs and seed.
+    methods : sequence of str
+        Which methods to trade.
+
+    Returns
+    -------
+    Result
+        Scores; tables ``returns`` (daily, per method and draw), ``trades`` and ``pairs``.
+
+    Raises
+    ------
+    DataError
+        If the windows are impossible or too few companies can be compared.
+    """
+    run = run or Run()
+    settings = run.backtest
+    dates = windows(universe, run)
+    past, future = universe.cut(dates.cut)
+    tickers, _ = eligible(past.companies, past.monthly, cut=dates.cut, min_future=None)
+    tickers = _with_features(tickers, features)
+    months = run.benchmark.past_months
+    similarity = similarities(past, features, tickers, methods=methods, past_months=months)
+    rule = make("rule", "zscore", entry=settings.entry, exit=settings.exit, stop=settings.stop)
+    scores, tables = trade_pairs(
+        similarity,
+        past.between(*dates.formation).prices[tickers],
+        future.between(*dates.trade).prices[tickers],
+        rule=rule,
+        selector=make("selector", "lowest-pvalue", n=settings.pairs),
+        candidates=settings.candidates,
+        draws=settings.draws,
+        cost_bps=settings.cost_bps,
+        resamples=settings.resamples,
+        exclude=same_issuer(past.companies.loc[tickers]),
+        seed=run.seed,
+    )
+    return Result(
+        scores, tables, _provenance(universe, features, run, dates=dates, tickers=tickers)
+    )
+
+
+def _with_features(tickers: Sequence[str], features: Features) -> list[str]:
+    read = set(features.companies.index)
+    found = [ticker for ticker in tickers if ticker in read]
+    if len(found) < 3:
+        raise DataError(
+            f"only {len(found)} companies have prices, a SIC code and features: three are needed"
+        )
+    return found
+
+
+def _provenance(
+    universe: Universe, features: Features, run: Run, *, dates: Windows, tickers: Sequence[str]
+) -> dict[str, object]:
+    return provenance(
+        universe=dict(universe.provenance),
+        features=dict(features.provenance),
+        run=asdict(run),
+        k=run.benchmark.k,
+        seed=run.seed,
+        cut=dates.cut,
+        formation=_written(dates.formation),
+        trade=_written(dates.trade),
+        companies=len(tickers),
+        months_after_cut=int((universe.monthly.index > dates.cut).sum()),
+    )

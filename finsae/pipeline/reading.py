@@ -1,0 +1,194 @@
+"""Descriptions to features and to sentence embeddings; what is finished is kept and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from finsae.activations import Activations, activations_key, collect
+from finsae.config import Reading
+from finsae.features import Features, TokenCodes, pool
+from finsae.features.pooling import Matrix
+from finsae.sources import sample
+from finsae.sources.texts import exclude, read_texts
+from finsae.store import atomic_path, cache_dir, hash_file, hash_texts, key, progress, provenance
+from finsae.universe import Universe
+
+VERSION = 1  # raised when features of the same texts, model and settings change
+TOKENS_AT_ONCE = 65_536
+
+
+def build_features(universe: Universe, reading: Reading) -> Features:
+    """Read every company's description and turn it into features.
+
+    Nothing here is fitted to the companies: pooled codes are kept unweighted, since an idf weight
+    belongs to the companies known at a date (see `finsae.pipeline.comparison`).
+
+    Parameters
+    ----------
+    universe : Universe
+        The companies; prices are not looked at.
+    reading : Reading
+        Model, layer, autoencoder and pooling.
+
+    Returns
+    -------
+    Features
+        One row per company, in the universe's order.
+
+    Raises
+    ------
+    DataError
+        If the model or the autoencoder cannot be had, or do not fit one another.
+    """
+    texts = universe.companies["description"].tolist()
+    folder = cache_dir() / "features" / key(asdict(reading), _inputs(reading, texts), VERSION)
+    if not (folder / "provenance.json").is_file():
+        _read(universe, reading, texts).save(folder)
+    return replace(Features.load(folder), companies=universe.companies)
+
+
+def embed(texts: list[str], model: str) -> npt.NDArray[np.float32]:
+    """Sentence embeddings of the texts by the model itself, texts x width; kept and found again."""
+    from finsae.embed.models import locate
+
+    name = key({"model": model}, [locate(model).sha256 or model, hash_texts(texts)], VERSION)
+    path = cache_dir() / "embeddings" / f"{name}.npy"
+    if not path.is_file():
+        from finsae.embed.transformer import Transformer
+
+        vectors = Transformer(model).transform(texts)
+        with atomic_path(path) as temporary, temporary.open("wb") as handle:
+            np.save(handle, vectors)
+    return np.asarray(np.load(path), dtype=np.float32)
+
+
+def _inputs(reading: Reading, texts: list[str]) -> list[str]:
+    """Hashes of what features are made of: texts, model files, autoencoder weights."""
+    inputs = [hash_texts(texts)]
+    if reading.model == "tfidf":
+        return inputs
+    from finsae.embed.models import locate
+
+    inputs.append(locate(reading.model).sha256 or reading.model)
+    if reading.sae != "none":
+        from finsae.sae import weights_path
+
+        inputs.append(hash_file(weights_path(reading.sae)))
+    return inputs
+
+
+def _read(universe: Universe, reading: Reading, texts: list[str]) -> Features:
+    if reading.model == "tfidf":
+        return _word_features(universe, reading, texts)
+    activations = activate(texts, reading.model, reading.layer)
+    if reading.sae == "none":
+        return _dense_features(universe, reading, activations)
+    return _sparse_features(universe, reading, activations)
+
+
+def activate(texts: list[str], model: str, layer: int) -> Activations:
+    """Token activations of one layer, kept on disk; an interrupted collection goes on."""
+    from finsae.embed.transformer import Transformer
+
+    embedder = Transformer(model)
+    folder = cache_dir() / "activations" / activations_key(embedder, texts, (layer,))
+    return collect(embedder, texts, folder, layers=(layer,))
+
+
+def _sparse_features(universe: Universe, reading: Reading, activations: Activations) -> Features:
+    from finsae import sae
+
+    coder = sae.load(reading.sae)
+    codes = _encode(coder, activations, reading.layer)
+    matrix = pool(
+        codes, coder.latents, how=reading.pool, length_normalised=reading.length_normalised
+    )
+    labels = coder.labels_["label"].tolist()
+    return _features(universe, reading, matrix, labels, codes=codes, autoencoder=coder.provenance_)
+
+
+def _encode(coder: Any, activations: Activations, layer: int) -> TokenCodes:  # noqa: ANN401 - Coder
+    tokens = activations.layer(layer)
+    values = np.empty((len(tokens), coder.k), dtype=np.float16)
+    indices = np.empty((len(tokens), coder.k), dtype=np.int32)
+    with progress("Encoding tokens", len(tokens)) as (bar, task):
+        for start in range(0, len(tokens), TOKENS_AT_ONCE):
+            rows = slice(start, start + TOKENS_AT_ONCE)
+            values[rows], indices[rows] = coder.encode(np.asarray(tokens[rows], dtype=np.float32))
+            bar.advance(task, len(values[rows]))
+    return TokenCodes(values, indices, activations.offsets, activations.spans)
+
+
+def _dense_features(universe: Universe, reading: Reading, activations: Activations) -> Features:
+    """Mean-pooled activations: the baseline without an autoencoder."""
+    tokens, offsets = activations.layer(reading.layer), activations.offsets
+    matrix = np.zeros((len(universe.companies), tokens.shape[1]), dtype=np.float32)
+    for row, (start, end) in enumerate(pairwise(offsets)):
+        if end > start:
+            matrix[row] = np.asarray(tokens[start:end], dtype=np.float32).mean(axis=0)
+    names = [f"dimension {dimension}" for dimension in range(matrix.shape[1])]
+    return _features(universe, reading, matrix, names)
+
+
+def _word_features(universe: Universe, reading: Reading, texts: list[str]) -> Features:
+    from finsae.embed.tfidf import Tfidf
+
+    words = Tfidf().fit(texts)
+    return _features(universe, reading, words.transform(texts), list(words.names_))
+
+
+def _features(
+    universe: Universe,
+    reading: Reading,
+    matrix: Matrix,
+    labels: list[str],
+    *,
+    codes: TokenCodes | None = None,
+    **facts: Any,  # noqa: ANN401 - provenance
+) -> Features:
+    made = provenance(reading=asdict(reading), universe=dict(universe.provenance), **facts)
+    return Features.build(matrix, universe.companies, labels, codes=codes, provenance=made)
+
+
+def train_sae(
+    texts: str | Path | None,
+    excluded: Sequence[str | Path],
+    *,
+    reading: Reading,
+    out: str | Path,
+    coder: Mapping[str, Any],
+) -> str:
+    """Train an autoencoder on the texts of a file and return its model card.
+
+    Parameters
+    ----------
+    texts : path or None
+        A file with a column ``description`` (and ``name``); None: the bundled sample.
+    excluded : sequence of path
+        Files whose companies are left out, by name and by text, because they are for testing.
+    reading : Reading
+        Model and layer.
+    out : path
+        Folder of the autoencoder.
+    coder : mapping
+        Parameters of `finsae.sae.TopK`: latents, k, epochs, random_state.
+    """
+    from finsae import sae
+
+    if texts is None:
+        bodies = sample().companies["description"].tolist()
+    else:
+        table = read_texts(texts)
+        for other in excluded:
+            table = exclude(table, read_texts(other))
+        bodies = table["description"].drop_duplicates().tolist()
+    activations = activate(bodies, reading.model, reading.layer)
+    sae.train(activations, sae.TopK(**coder), layer=reading.layer, texts=bodies, out=out)
+    return (Path(out) / "README.md").read_text()

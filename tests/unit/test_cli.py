@@ -1,0 +1,138 @@
+import json
+import sys
+
+import pandas as pd
+import pytest
+import toy
+
+from finsae import cli
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A user's own files and a features folder made from them."""
+    folder = tmp_path_factory.mktemp("files")
+    universe = toy.universe(per_industry=6)
+    universe.companies.reset_index().to_csv(folder / "companies.csv", index=False)
+    universe.prices.to_parquet(folder / "prices.parquet")
+    argv = ["--companies", str(folder / "companies.csv"), "--model", "tfidf"]
+    assert call("build-features", *argv, "--out", str(folder / "features")) == 0
+    return folder
+
+
+def call(*argv):
+    """Run the command in this process and return its exit code."""
+    before, sys.argv = sys.argv, ["finsae", *argv]
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return stop.code or 0
+    finally:
+        sys.argv = before
+    return 0
+
+
+def test_peers_as_json(files, capsys):
+    assert call("peers", "T0A", "--features", str(files / "features"), "-k", "3", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ticker"] == "T0A" and len(found["peers"]) == 3
+    assert {"ticker", "similarity", "features"} == set(found["peers"][0])
+    assert {"id", "label", "contribution"} <= set(found["peers"][0]["features"][0])
+
+
+def test_peers_of_all_go_to_a_file(files, capsys):
+    target = files / "peers.csv"
+    features = str(files / "features")
+    assert call("peers", "--all", "--features", features, "-k", "2", "--out", str(target)) == 0
+    table = pd.read_csv(target)
+    assert list(table.columns) == ["ticker", "rank", "peer", "similarity"]
+    assert len(table) == 60
+
+
+def test_explain_as_json_sums_to_the_similarity(files, capsys):
+    assert call("explain", "T0A", "T0B", "--features", str(files / "features"), "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    total = sum(feature["contribution"] for feature in found["features"])
+    assert total == pytest.approx(found["similarity"], abs=1e-6)
+    assert set(found["features"][0]["evidence"]) == {"a", "b"}
+
+
+def test_tables_for_people(files, capsys):
+    features = ["--features", str(files / "features")]
+    assert call("peers", "T0A", *features) == 0
+    assert call("explain", "T0A", "T0B", *features) == 0
+    shown = capsys.readouterr().out
+    assert "because of" in shown and "[[" in shown
+
+
+def test_benchmark_writes_the_agreed_json(files, capsys):
+    target = files / "scores.json"
+    argv = ["--features", str(files / "features"), "--prices", str(files / "prices.parquet")]
+    labels = files / "mine.csv"
+    pd.DataFrame({"ticker": [f"T0{c}" for c in "ABCDEF"], "label": [1, 1, 1, 2, 2, 2]}).to_csv(
+        labels, index=False
+    )
+    argv += ["--cut", toy.CUT, "-k", "3", "--clusters", str(labels), "--json", str(target)]
+    assert call("benchmark", *argv) == 0
+    content = json.loads(target.read_text())
+    assert set(content) == {"scores", "provenance"}
+    columns = {"method", "metric", "value", "low", "high", "n", "interval", "versus"}
+    assert all(set(row) == columns for row in content["scores"])
+    assert "mine" in {row["method"] for row in content["scores"]}
+    assert "peer correlation" in capsys.readouterr().out
+
+
+def test_backtest_adds_returns_and_trades(files):
+    target = files / "backtest.json"
+    argv = ["--features", str(files / "features"), "--prices", str(files / "prices.parquet")]
+    argv += ["--formation", "2013-01-01:2014-12-31", "--trade", "2015-01-01:2017-12-29"]
+    assert call("backtest", "--method", "sic", *argv, "--json", str(target)) == 0
+    content = json.loads(target.read_text())
+    assert set(content) == {"scores", "returns", "trades", "provenance"}
+    assert content["trades"] and {"date", "net"} <= set(content["returns"][0])
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["peers", "T0AA"], 'did you mean "T0A"'),
+        (["peers"], "name a ticker"),
+        (["explain", "T0A", "T9Z"], 'unknown ticker "T9Z"'),
+        (["backtest", "--method", "sci"], 'did you mean "sic"'),
+        (["report", "--format", "pdf"], "pdf is not yet available"),
+        (["report", "--format", "htm"], 'did you mean "html"'),
+        (["report", "--run", "nowhere"], 'no run in "nowhere"'),
+        (["build-features", "--companies", "nowhere.csv"], "nowhere.csv"),
+        (["build-features", "--model", "tfidf", "--pool", "summ"], ""),
+        (["benchmark", "--features", "nowhere"], 'no folder "nowhere"'),
+        (["benchmark", "--prices", "nowhere.csv"], "whose prices"),
+        (["demo", "--config", "demos"], 'did you mean "demo"'),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(files, capsys, monkeypatch, tmp_path, argv, message):
+    monkeypatch.chdir(tmp_path)
+    if argv[0] in {"peers", "explain"}:
+        argv = [*argv, "--features", str(files / "features")]
+    if "summ" in argv:
+        argv, message = [*argv[:1], "--pool", "summ"], "did you mean"
+    assert call(*argv) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err.replace("\n", " ")
+    assert "Traceback" not in shown.err and shown.out == ""
+
+
+def test_features_of_the_users_own_need_prices(files, capsys):
+    assert call("benchmark", "--features", str(files / "features")) == 2
+    assert "give --prices" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_answered_by_the_parser(capsys):
+    assert call("peers", "--kk", "3") == 2
+
+
+def test_help_and_version_read_well(capsys):
+    assert call("--version") == 0
+    assert call("--help") == 0
+    shown = capsys.readouterr().out
+    for command in ("demo", "build-features", "train-sae", "peers", "explain", "benchmark"):
+        assert command in shown

@@ -1,0 +1,157 @@
+import numpy as np
+import pandas as pd
+import pytest
+import toy
+
+from finsae.checks import DataError
+from finsae.config import Backtest, Benchmark, Data, Reading, Run
+from finsae.methods import METHODS
+from finsae.pipeline import (
+    all_peers,
+    backtest,
+    benchmark,
+    build_features,
+    company_peers,
+    explain_pair,
+    pictures,
+    windows,
+)
+
+READING = Reading(model="tfidf")
+RUN = Run(
+    benchmark=Benchmark(k=4, draws=5, resamples=60),
+    backtest=Backtest(candidates=60, pairs=10, draws=4, resamples=100),
+)
+
+
+@pytest.fixture(scope="module")
+def universe():
+    return toy.universe()
+
+
+@pytest.fixture(scope="module")
+def features(universe):
+    return build_features(universe, READING)
+
+
+@pytest.fixture(scope="module")
+def scored(universe, features):
+    return benchmark(universe, features, RUN)
+
+
+@pytest.fixture(scope="module")
+def traded(universe, features):
+    return backtest(universe, features, RUN)
+
+
+def value(scores, method, metric):
+    rows = scores[(scores["method"] == method) & (scores["metric"] == metric)]
+    return rows[rows["versus"] == ""]["value"].item()
+
+
+def test_features_are_found_again(universe, features):
+    again = build_features(universe, READING)
+    assert (again.matrix != features.matrix).nnz == 0
+    assert again.provenance["made"] == features.provenance["made"]
+
+
+def test_features_of_other_settings_are_others(universe, features):
+    other = build_features(universe, Reading(model="tfidf", idf=False))
+    assert other.provenance["reading"] != features.provenance["reading"]
+
+
+def test_every_method_is_scored_with_an_interval(scored):
+    rows = scored.scores[
+        (scored.scores["metric"] == "peer_correlation") & (scored.scores["versus"] == "")
+    ].set_index("method")
+    assert set(METHODS) <= set(rows.index)
+    for method in METHODS:
+        assert rows.at[method, "low"] < rows.at[method, "value"] < rows.at[method, "high"]
+        assert rows.at[method, "n"] == 40
+        assert rows.at[method, "interval"] == "two-way"
+
+
+def test_a_planted_industry_is_seen_and_chance_is_not(scored):
+    sic = value(scored.scores, "sic", "peer_correlation")
+    assert sic > value(scored.scores, "random", "peer_correlation") + 0.1
+    assert value(scored.scores, "tfidf", "peer_correlation") == pytest.approx(sic, abs=0.1)
+
+
+def test_paired_differences_are_there_and_agree_with_the_values(scored):
+    rows = scored.scores[(scored.scores["metric"] == "peer_correlation")]
+    difference = rows[(rows["method"] == "sae") & (rows["versus"] == "sic")]["value"].item()
+    sae, sic = (value(scored.scores, name, "peer_correlation") for name in ("sae", "sic"))
+    assert difference == pytest.approx(sae - sic, abs=1e-6)
+
+
+def test_every_method_is_traded_with_the_same_number_of_candidates(traded):
+    found = traded.scores[(traded.scores["metric"] == "sharpe_net")].set_index("method")
+    assert list(found[found["versus"] == ""].index) == list(METHODS)
+    assert {"method", "draw", "date", "gross", "net"} <= set(traded.tables["returns"].columns)
+    assert not traded.tables["trades"].empty
+
+
+def test_costs_only_take(universe, features):
+    free = Run(benchmark=RUN.benchmark, backtest=Backtest(60, 10, 4, cost_bps=0, resamples=50))
+    result = backtest(universe, features, free, methods=["sic"])
+    assert value(result.scores, "sic", "sharpe_net") == value(result.scores, "sic", "sharpe_gross")
+
+
+def test_peers_carry_their_reasons(features):
+    found = company_peers(features, "T0A", k=3)
+    assert [len(peer["features"]) > 0 for peer in found["peers"]] == [True] * 3
+    values = [peer["similarity"] for peer in found["peers"]]
+    assert values == sorted(values, reverse=True)
+    table = all_peers(features, 3)
+    assert table[table["ticker"] == "T0A"]["peer"].tolist() == [p["ticker"] for p in found["peers"]]
+    with pytest.raises(DataError, match='did you mean "T0A"'):
+        company_peers(features, "T0AA")
+
+
+def test_contributions_sum_to_the_similarity_that_peers_show(features):
+    peer = company_peers(features, "T1A", k=1)["peers"][0]
+    found = explain_pair(features, "T1A", peer["ticker"], top=3)
+    assert found["similarity"] == pytest.approx(peer["similarity"], abs=1e-5)
+    total = sum(feature["contribution"] for feature in found["features"])
+    assert total == pytest.approx(found["similarity"])
+    assert "[[" in found["features"][0]["evidence"]["a"]
+    with pytest.raises(DataError, match="given twice"):
+        explain_pair(features, "T1A", "T1A")
+
+
+def test_pictures_are_of_the_scored_companies(universe, features, scored):
+    drawn = pictures(universe, features, scored)
+    assert set(drawn["companies"]["ticker"]) == set(universe.companies.index)
+    assert np.isfinite(drawn["companies"][["x", "y"]].to_numpy()).all()
+    assert drawn["heat"]["correlation"].dropna().between(-1, 1).all()
+    total = drawn["explained"]["contribution"].sum()
+    assert total == pytest.approx(drawn["explained"]["similarity"].iloc[0], abs=1e-5)
+
+
+def test_windows_follow_the_cut(universe):
+    dates = windows(universe, Run())
+    assert str(dates.cut.date()) == toy.CUT
+    assert dates.formation[0] == pd.Timestamp("2013-01-01")
+    assert dates.trade[0] == pd.Timestamp("2015-01-01")
+    own = Run(data=Data(formation="2012-01-01:2013-12-31"))
+    assert windows(universe, own).cut == pd.Timestamp("2013-12-31")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (Data(formation="2012-01-01"), "START:END"),
+        (Data(formation="2014-01-01:2013-01-01"), "ends before it begins"),
+        (Data(cut="2014-12-31", trade="2014-06-01:2015-01-01"), "trading begin after"),
+        (Data(cut="2020-01-01"), "no prices after the cut"),
+    ],
+)
+def test_impossible_windows_are_refused(universe, data, message):
+    with pytest.raises(DataError, match=message):
+        windows(universe, Run(data=data))
+
+
+def test_a_cut_that_nobody_knows_is_asked_for(universe):
+    undated = universe.build(universe.companies.assign(date=None), universe.prices)
+    with pytest.raises(DataError, match="where is the cut"):
+        windows(undated, Run())
