@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from finsae.activations import Activations, activations_key, collect
+from finsae.checks import one_of
 from finsae.config import Reading
 from finsae.features import Features, TokenCodes, pool
-from finsae.features.pooling import Matrix
+from finsae.features.pooling import POOLINGS, Matrix
 from finsae.sources import sample
 from finsae.sources.texts import exclude, read_texts
 from finsae.store import atomic_path, cache_dir, hash_file, hash_texts, key, progress, provenance
@@ -47,6 +48,7 @@ def build_features(universe: Universe, reading: Reading) -> Features:
     DataError
         If the model or the autoencoder cannot be had, or do not fit one another.
     """
+    one_of("pooling", reading.pool, POOLINGS)  # before the hours that reading may take
     texts = universe.companies["description"].tolist()
     folder = cache_dir() / "features" / key(asdict(reading), _inputs(reading, texts), VERSION)
     if not (folder / "provenance.json").is_file():
