@@ -1,0 +1,142 @@
+"""A table from a user's CSV or parquet file, with text kept as text."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from finsae.checks import DataError, nearest
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+DELIMITERS = ",;\t|"
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table; cells of a CSV stay text, so that a ticker may spell NA, TRUE or 0700.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.parquet``, or ``.csv`` in UTF-8 (with or without byte order mark) delimited by comma,
+        semicolon, tab or bar. A semicolon file may write decimals with a comma.
+
+    Returns
+    -------
+    DataFrame
+        Columns named by text without blanks around it; a named or dated index becomes a column.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, of another kind, unreadable or empty, or repeats a column.
+    """
+    file = Path(path)
+    if not file.is_file():
+        siblings = [other.name for other in file.parent.glob("*.*")] if file.parent.is_dir() else []
+        raise DataError(f'no file "{path}"{nearest(file.name, siblings)}')
+    if file.suffix.lower() not in SUFFIXES:
+        raise DataError(f'"{path}" is no .csv or .parquet file')
+    columnar = file.suffix.lower() in (".parquet", ".pq")
+    table = _read_parquet(file) if columnar else _read_csv(file)
+    table.columns = [str(name).strip() for name in table.columns]
+    repeated = table.columns[table.columns.duplicated()].unique()
+    if len(repeated):
+        raise DataError(f'{file.name}: column "{repeated[0]}" occurs more than once')
+    if not len(table):
+        raise DataError(f"{file.name}: the table has no rows")
+    return table
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(file)
+    except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{file.name} cannot be read as parquet: {reason}") from None
+    dated = isinstance(table.index, pd.DatetimeIndex)
+    if dated and table.index.name is None:
+        table = table.rename_axis("date")
+    named = any(name is not None and name not in table for name in table.index.names)
+    return table.reset_index() if named else table.reset_index(drop=True)
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as handle:
+            header = handle.readline()
+        if not header.strip():
+            raise DataError(f"{file.name} is empty, or begins with an empty line")
+        delimiter = max(DELIMITERS, key=header.count)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                file,
+                sep=delimiter,
+                dtype=str,
+                keep_default_na=False,
+                encoding="utf-8-sig",
+                index_col=False,
+            )
+    except UnicodeDecodeError:
+        raise DataError(f"{file.name} is not UTF-8 text: save it as CSV UTF-8") from None
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
+        reason = str(error).splitlines()[0].removeprefix("Error tokenizing data. C error: ")
+        raise DataError(
+            f"{file.name}: {reason}; text that holds the delimiter must be in double quotes"
+        ) from None
+    except (OSError, csv.Error) as error:
+        raise DataError(f"{file.name} cannot be read: {error}") from None
+    # pandas numbers the columns it finds twice (close, close.1): the header says so itself.
+    names = next(csv.reader([header], delimiter=delimiter))
+    if len(names) == len(table.columns):
+        table.columns = pd.Index(names)
+    return table
+
+
+def as_text(column: pd.Series) -> pd.Series:
+    """Text without blanks around it; whole numbers without ".0", missing values as ""."""
+    values = column.astype(object)
+    return values.map(_cell).astype(str)
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def as_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Read numbers; second, which cells hold something that is none."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return column.astype(float), pd.Series(False, index=column.index)
+    text = as_text(column)
+    text = text.where(~text.str.lower().isin(["nan", "na", "n/a", "null", "none", "-"]), "")
+    number = pd.to_numeric(text, errors="coerce")
+    if number.isna().any():
+        decimal_comma = text.str.fullmatch(r"-?\d{1,3}(\.?\d{3})*,\d+")
+        german = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+        number = number.fillna(pd.to_numeric(german.where(decimal_comma, ""), errors="coerce"))
+    return number.astype(float), number.isna() & (text != "")
+
+
+def as_days(column: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Read days, without time and zone; second, which cells hold something that is none.
+
+    A day is the one written: an offset from UTC is dropped, not converted, since a close stamped
+    midnight in Tokyo is not the day before. Only year-month-day is read: 03/04/2013 is two days,
+    and a bare year says nothing about when a text was public.
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        days = column.dt.tz_localize(None).dt.normalize()
+        return days, pd.Series(False, index=column.index)
+    text = as_text(column)
+    text = text.where(~text.str.lower().isin(["nan", "nat", "na", "none"]), "")
+    parts = text.str.extract(r"^(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})(?:[T ]\d{1,2}:.*)?$")
+    written = parts[0] + "-" + parts[1].str.zfill(2) + "-" + parts[2].str.zfill(2)
+    days = pd.to_datetime(written, format="%Y-%m-%d", errors="coerce")
+    return days, days.isna() & (text != "")
