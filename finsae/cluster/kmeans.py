@@ -13,8 +13,6 @@ from finsae.cluster.labels import Labels, renumber
 
 Matrix = sparse.csr_array | sparse.csr_matrix | npt.NDArray[np.floating[Any]]
 
-RESTARTS = 3
-
 
 class FeatureKMeans:
     """Clusters around centres in feature space, companies scaled to unit length.
@@ -28,7 +26,7 @@ class FeatureKMeans:
     n_clusters : int
         At most as many as there are different companies.
     random_state : int, default 0
-        Seed of the starts, of which the best of three is kept.
+        Seed of the start (k-means++).
 
     Attributes
     ----------
@@ -67,11 +65,11 @@ class FeatureKMeans:
             raise DataError(f"at least 1 cluster must be wanted, not {self.n_clusters}")
         unit = normalize(sparse.csr_array(features).astype(np.float64))
         unit.sort_indices()  # sums of equal rows must be equal to the last bit
+        unit.indices, unit.indptr = unit.indices.astype(np.int32), unit.indptr.astype(np.int32)
         position = unit @ np.random.default_rng(self.random_state).normal(size=unit.shape[1])
         order, different = np.argsort(position), len(np.unique(position))
-        model = KMeans(
-            min(self.n_clusters, max(different, 1)), n_init=RESTARTS, random_state=self.random_state
-        )
+        wanted = min(self.n_clusters, max(different, 1))
+        model = KMeans(wanted, n_init="auto", random_state=self.random_state)
         groups = np.empty(unit.shape[0], dtype=np.int64)
         groups[order] = model.fit_predict(unit[order])
         self.labels_ = renumber(groups)

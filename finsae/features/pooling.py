@@ -94,6 +94,7 @@ def pool(
     elif how == "binary":
         data = np.ones_like(data)
     starts = np.concatenate([[0], np.cumsum(entries)])
+    starts = starts.astype(sparse.get_index_dtype(maxval=max(starts[-1], n_features)))
     shape = (len(entries), n_features)
     matrix = sparse.csr_array((data.astype(np.float32), latents, starts), shape=shape)
     matrix.eliminate_zeros()  # a sum may be too small for float32

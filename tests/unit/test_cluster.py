@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from finsae.checks import DataError
 from finsae.cluster import (
@@ -132,6 +133,12 @@ def test_kmeans_ignores_length():
     rows = np.array([[1, 0, 0], [90, 1, 0], [0, 0.1, 5], [0, 0, 1.0]])
     assert FeatureKMeans(2).fit_predict(rows).tolist() == [0, 0, 1, 1]
     assert FeatureKMeans(7).fit_predict(rows[[0, 0, 2]]).tolist() == [0, 0, 1]
+
+
+def test_kmeans_takes_wide_indices():
+    rows = sparse.csr_array(np.eye(4)[[0, 1, 0, 1]])
+    rows.indices, rows.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
+    assert FeatureKMeans(2).fit_predict(rows).tolist() == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize("clusterer", [AverageLinkage(0), FeatureKMeans(0)])
