@@ -38,7 +38,7 @@ def company_map(
     """
     shown = companies.assign(text=_hover(companies, features, names or {}))
     sizes = shown["cluster"].value_counts()
-    large = [c for c in sizes.index[: len(SYMBOLS)] if sizes[c] > 1 and c != -1]
+    large = [c for c in sizes.index[: len(SYMBOLS)] if sizes[c] > 1 and str(c) != "-1"]
     others = shown[~shown["cluster"].isin(large)]
     figure = go.Figure(_points(others, f"others ({len(others)})", GREY, "circle"))
     for cluster, colour, symbol in zip(large, OKABE_ITO, SYMBOLS, strict=False):
@@ -56,9 +56,12 @@ def company_map(
         ),
         alt=f"Scatter of {len(shown)} companies; the clusters' table below lists their members.",
     )
-    figure.update_xaxes(title="first map coordinate (no unit)", showticklabels=False)
-    figure.update_yaxes(title="second map coordinate (no unit)", showticklabels=False)
-    return figure.update_layout(hovermode="closest", legend={"itemsizing": "constant"})
+    bare = {"showticklabels": False, "showgrid": False, "zeroline": False}
+    figure.update_xaxes(title="first map coordinate (no unit)", **bare)
+    figure.update_yaxes(title="second map coordinate (no unit)", **bare)
+    return figure.update_layout(
+        hovermode="closest", showlegend=True, legend={"itemsizing": "constant"}
+    )
 
 
 def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
@@ -102,8 +105,17 @@ def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
         ),
         alt=f"Matrix of {column} between {len(order)} companies, mean {np.nanmean(pairs):.2f}",
     )
-    figure.update_yaxes(autorange="reversed", title="company", tickfont={"size": 9}, dtick=1)
-    return figure.update_xaxes(title="company", tickfont={"size": 9}, tickangle=-90, dtick=1)
+    step = max(1, round(len(order) / 30))
+    figure.update_yaxes(
+        autorange="reversed",
+        title="company",
+        tickfont={"size": 9},
+        dtick=step,
+        showgrid=False,
+    )
+    return figure.update_xaxes(
+        title="company", tickfont={"size": 9}, tickangle=-90, dtick=step, showgrid=False
+    )
 
 
 def contributions(explained: pd.DataFrame) -> go.Figure:
@@ -117,6 +129,7 @@ def contributions(explained: pd.DataFrame) -> go.Figure:
     rows = explained[::-1].reset_index(drop=True)
     a, b = str(rows["a"].iloc[0]), str(rows["b"].iloc[0])
     total = float(rows["contribution"].sum())
+    low, high = float(rows["contribution"].min()), float(rows["contribution"].max())
     rest = rows["id"].isna() | (rows["id"] == -1)
     figure = go.Figure(
         go.Bar(
@@ -139,7 +152,7 @@ def contributions(explained: pd.DataFrame) -> go.Figure:
     styled(
         figure,
         title=f"Why {a} and {b} are alike: what each shared feature adds",
-        x="contribution to the cosine similarity (no unit)",
+        x="contribution to similarity (no unit)",
         height=110 + 42 * len(rows),
         reading=(
             f"The bars sum to the similarity, {total:.3f}. A feature is named by the words it "
@@ -147,7 +160,10 @@ def contributions(explained: pd.DataFrame) -> go.Figure:
         ),
         alt="; ".join(f"{row['label']} {row['contribution']:.3f}" for _, row in rows.iterrows()),
     )
-    return figure.update_yaxes(title="shared feature", showticklabels=False, showgrid=False)
+    figure.update_xaxes(range=[min(0.0, low * 1.2), high * 1.2])
+    return figure.update_yaxes(
+        title="shared feature", showticklabels=False, showgrid=False, zeroline=False
+    )
 
 
 def _hover(

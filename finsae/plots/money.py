@@ -60,7 +60,7 @@ def equity(
     figure.update_yaxes(title=f"cumulative {column} return, %", row=1, col=1)
     figure.update_yaxes(title="drawdown, points", row=2, col=1)
     figure.update_xaxes(title="date", row=2, col=1)
-    return figure.update_layout(hovermode="closest")
+    return figure.update_layout(hovermode="closest", showlegend=True)
 
 
 def _line(method: str, curve: pd.Series[float], name: str, shown: bool) -> go.Scatter:

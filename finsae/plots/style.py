@@ -32,8 +32,9 @@ def styled(
         font={"family": FONT, "size": 12, "color": "#1f2933"},
         height=height,
         margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        showlegend=False,
         legend={"yanchor": "top", "y": 1, "bgcolor": "rgba(0,0,0,0)"},
-        meta={"reading": reading, "alt": f"{title}. {alt}."},
+        meta={"reading": reading.replace("n = ", "n\u00a0=\u00a0"), "alt": f"{title}. {alt}."},
     )
     line = {"gridcolor": "#e3e7eb", "zerolinecolor": "#b8bfc7", "automargin": True}
     figure.update_yaxes(ticks="", **line)

@@ -81,22 +81,22 @@ def summary_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     """
     return [
         *_peer_lines(scores, facts),
-        *(_difference_line(row) for row in _rows(differences(scores, "peer-correlation"))),
+        *(_difference_line(row) for row in records(differences(scores, "peer_correlation"))),
         *_pairs_lines(scores),
     ]
 
 
 def _peer_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
-    rows = levels(scores, "peer-correlation")
+    rows = levels(scores, "peer_correlation")
     if rows.empty:
         return ["No peer correlations were computed in this run."]
     peers = f"{facts['k']} nearest peers" if facts.get("k") else "nearest peers"
-    listing = "; ".join(f"{label(row['method'])} {interval(row)}" for row in _rows(rows))
+    listing = "; ".join(f"{label(row['method'])} {interval(row)}" for row in records(rows))
     lines = [f"Correlation of a company's later returns with those of its {peers}: {listing}."]
-    bare = [label(row["method"]) for row in _rows(rows) if not has_interval(row)]
+    bare = [label(row["method"]) for row in records(rows) if not has_interval(row)]
     if bare:
         lines.append(f"Without an interval, so nothing is claimed: {', '.join(bare)}.")
-    if differences(scores, "peer-correlation").empty:
+    if differences(scores, "peer_correlation").empty:
         lines.append("No paired differences were computed, so the methods are not compared.")
     return lines
 
@@ -113,7 +113,7 @@ def _difference_line(row: Mapping[str, Any]) -> str:
 
 
 def _pairs_lines(scores: pd.DataFrame) -> list[str]:
-    rows = list(_rows(levels(scores, "sharpe")))
+    rows = list(records(levels(scores, "sharpe")))
     if not rows:
         return ["No pairs backtest was part of this run."]
     traded = [row for row in rows if _known(row["value"])]
@@ -121,7 +121,7 @@ def _pairs_lines(scores: pd.DataFrame) -> list[str]:
     lines = _sharpe_lines(traded) if traded else []
     if idle:
         lines.append(f"No trades, so no Sharpe ratio: {', '.join(idle)}.")
-    compared = list(_rows(differences(scores, "sharpe")))
+    compared = list(records(differences(scores, "sharpe")))
     apart = [row for row in compared if separated(row)]
     lines += [f"Sharpe ratio: {_difference_line(row)}" for row in apart]
     if compared and not apart:
@@ -135,7 +135,11 @@ def _sharpe_lines(rows: list[dict[str, Any]]) -> list[str]:
     listing = "; ".join(f"{label(row['method'])} {interval(row, digits=2)}" for row in rows)
     apart = [row for row in rows if separated(row)]
     named = [f"{label(r['method'])} ({'gain' if r['value'] > 0 else 'loss'})" for r in apart]
-    verdict = f"Separated from 0: {', '.join(named)}." if apart else "None is separated from 0."
+    verdict = (
+        f"Separated from 0: {', '.join(named)}."
+        if apart
+        else "None of these Sharpe ratios is separated from 0."
+    )
     bare = [label(row["method"]) for row in rows if not has_interval(row)]
     claim = f" Without an interval, so nothing is claimed: {', '.join(bare)}." if bare else ""
     return [f"Sharpe ratio of the traded pairs after costs: {listing}.", verdict + claim]
@@ -148,7 +152,8 @@ def _suspect_line(row: Mapping[str, Any]) -> str:
     )
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn a table into one mapping per row."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 

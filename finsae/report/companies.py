@@ -1,0 +1,244 @@
+"""The companies: their map with its search, one cluster, all clusters, one pair explained."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+from finsae import plots
+from finsae.report.parts import Cell, Part, Row, Section, Words, figure, marked, table
+from finsae.report.summary import records
+from finsae.result import Result
+
+EXCERPT = 280  # characters of a description shown in the search's card
+
+
+@cache
+def major_groups() -> dict[str, str]:
+    """Names of the SIC's major groups (1987), shortened, by the first two digits of a code."""
+    with files("finsae.report").joinpath("major_groups.csv").open(encoding="utf-8") as source:
+        return {row["code"]: row["name"] for row in csv.DictReader(source)}
+
+
+def industry(sic: object) -> str:
+    """Name the major group of a SIC code."""
+    code = str(sic)[:2] if isinstance(sic, str) else ""
+    return major_groups().get(code, "industry unknown")
+
+
+def company_map(result: Result) -> Section:
+    """Draw the map; its search box reads `cards`."""
+    companies = result.tables.get("companies")
+    title = "Map of the companies"
+    if companies is None or not {"x", "y", "cluster"} <= set(companies.columns):
+        return Section("map", title, [Words(["This run has no map of companies."])])
+    features = result.tables.get("features")
+    drawn = plots.company_map(
+        companies.assign(industry=[industry(sic) for sic in companies["sic"]]),
+        features,
+        names=cluster_names(companies, features),
+    )
+    return Section("map", title, [figure("companies", drawn, search=True)])
+
+
+def cards(result: Result) -> list[dict[str, Any]]:
+    """Collect what the search shows of each company."""
+    companies = result.tables.get("companies")
+    if companies is None or not {"x", "y", "cluster"} <= set(companies.columns):
+        return []
+    features, peers = result.tables.get("features"), result.tables.get("peers")
+    names = cluster_names(companies, features)
+    labels = _lists(features, "label", by="value", ascending=False)
+    near = _lists(None if peers is None else peers[peers["method"] == "sae"], "peer", by="rank")
+    return [
+        {
+            "ticker": row["ticker"],
+            "name": str(row["name"]),
+            "industry": industry(row["sic"]),
+            "cluster": names.get(row["cluster"], "in no cluster"),
+            "features": labels.get(row["ticker"], [])[:6],
+            "peers": near.get(row["ticker"], [])[:8],
+            "text": _excerpt(str(row.get("description") or "")),
+            "x": round(float(row["x"]), 4),
+            "y": round(float(row["y"]), 4),
+        }
+        for row in records(companies)
+    ]
+
+
+def heat(result: Result) -> Section:
+    """Draw one cluster's similarities beside its later correlations."""
+    pairs = result.tables.get("heat")
+    title = "One cluster, before and after the cut"
+    if pairs is None or pairs.empty:
+        return Section("heat", title, [Words(["This run has no cluster of two or more to draw."])])
+    drawn = [
+        figure("heat-similarity", plots.heat_map(pairs, column="similarity")),
+        figure("heat-correlation", plots.heat_map(pairs, column="correlation")),
+    ]
+    return Section("heat", title, [Row(drawn)])
+
+
+def clusters(result: Result) -> Section:
+    """List the clusters with what their members share, and compare clusterings by size."""
+    companies = result.tables.get("companies")
+    title = "Clusters"
+    parts: list[Part] = []
+    if companies is not None and "cluster" in companies:
+        summary = cluster_summary(companies, result.tables.get("features"))
+        alone = len(companies) - int(summary["Companies"].sum())
+        parts += [
+            Words([f"{len(summary)} clusters of two or more; {alone} companies are in none."]),
+            table("clusters", summary, "Clusters, the largest first", folded=len(summary) > 40),
+        ]
+    labels = result.tables.get("clusters")
+    if labels is not None and len(labels):
+        parts.append(table("clusterings", clusterings(labels), "All clusterings of this run"))
+    return Section("clusters", title, parts or [Words(["This run has no clusters."])])
+
+
+def cluster_summary(companies: pd.DataFrame, features: pd.DataFrame | None) -> pd.DataFrame:
+    """Describe each cluster of two or more, the largest first.
+
+    Parameters
+    ----------
+    companies : DataFrame
+        Columns ticker, sic, cluster; -1 or a missing label is no cluster.
+    features : DataFrame or None
+        Columns ticker, label: the top features of every company.
+
+    Returns
+    -------
+    DataFrame
+        ``Cluster, Companies, Shared features, Industries, Members``. Shared features are those
+        most commoner among members than among the others.
+    """
+    rows = []
+    for cluster, members in _groups(companies):
+        rows.append(
+            {
+                "Cluster": cluster,
+                "Companies": len(members),
+                "Shared features": "; ".join(_typical(members["ticker"], features, 3)) or None,
+                "Industries": _mix(members["sic"]),
+                "Members": ", ".join(members["ticker"]),
+            }
+        )
+    columns = ["Cluster", "Companies", "Shared features", "Industries", "Members"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def cluster_names(companies: pd.DataFrame, features: pd.DataFrame | None) -> dict[Any, str]:
+    """Name each cluster of two or more by its number and its most typical feature."""
+    names = {}
+    for cluster, members in _groups(companies):
+        typical = _typical(members["ticker"], features, 1)
+        names[cluster] = f"{cluster}: {typical[0] if typical else _mix(members['sic'])}"
+    return names
+
+
+def clusterings(labels: pd.DataFrame) -> pd.DataFrame:
+    """Compare clusterings: how many clusters, how large, how many companies are in one."""
+    rows = []
+    for name, group in labels.groupby("clusterer", sort=False):
+        sizes = group.loc[_labelled(group["label"]), "label"].value_counts()
+        sizes = sizes[sizes > 1]
+        rows.append(
+            {
+                "Clustering": name,
+                "Clusters of two or more": len(sizes),
+                "Largest": int(sizes.max()) if len(sizes) else 0,
+                "Share of companies in one": float(sizes.sum() / len(group)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def pair(result: Result) -> Section:
+    """Explain pairs: what each shared feature adds, and the words behind it in both texts."""
+    explained = result.tables.get("explained")
+    title = "Why two companies are alike"
+    if explained is None or explained.empty:
+        return Section("pair", title, [Words(["This run explains no pair."])])
+    names = _names(result.tables.get("companies"))
+    parts: list[Part] = []
+    for (a, b), rows in explained.groupby(["a", "b"], sort=False):
+        parts += [
+            Words([_introduced(str(a), names), _introduced(str(b), names)], listed=True),
+            figure(f"pair-{len(parts)}", plots.contributions(rows)),
+            table(
+                f"evidence-{len(parts)}",
+                _evidence(rows),
+                f"The words behind it: {a} and {b}",
+                data=rows,
+            ),
+        ]
+    return Section("pair", title, parts)
+
+
+def _introduced(ticker: str, names: Mapping[object, str]) -> str:
+    return f"{ticker}: {names[ticker]}" if ticker in names else ticker
+
+
+def _evidence(rows: pd.DataFrame) -> pd.DataFrame:
+    a, b = rows["a"].iloc[0], rows["b"].iloc[0]
+    known = rows[(rows["evidence_a"].fillna("") != "") | (rows["evidence_b"].fillna("") != "")]
+    return pd.DataFrame(
+        {
+            "Feature": known["label"],
+            "Contribution": known["contribution"].astype(float),
+            f"In the text of {a}": [Cell(marked(text)) for text in known["evidence_a"].fillna("")],
+            f"In the text of {b}": [Cell(marked(text)) for text in known["evidence_b"].fillna("")],
+        }
+    )
+
+
+def _groups(companies: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
+    labelled = companies[_labelled(companies["cluster"])]
+    groups = [(c, members) for c, members in labelled.groupby("cluster") if len(members) > 1]
+    return sorted(groups, key=lambda item: -len(item[1]))
+
+
+def _labelled(labels: pd.Series) -> pd.Series[bool]:
+    return labels.notna() & (labels.astype(str) != "-1")
+
+
+def _typical(tickers: pd.Series[str], features: pd.DataFrame | None, top: int) -> list[str]:
+    if features is None or features.empty:
+        return []
+    inside = features["ticker"].isin(set(tickers))
+    share = features.loc[inside, "label"].value_counts() / len(tickers)
+    others = max(features["ticker"].nunique() - len(tickers), 1)
+    excess = share.sub(features.loc[~inside, "label"].value_counts() / others, fill_value=0.0)
+    return [str(name) for name in excess.sort_values(ascending=False, kind="stable").index[:top]]
+
+
+def _mix(sic: pd.Series[str]) -> str:
+    counts = sic.map(industry).value_counts()
+    shown = [f"{name} {count}" for name, count in counts.head(3).items()]
+    return "; ".join(shown + ([f"{len(counts) - 3} more"] if len(counts) > 3 else []))
+
+
+def _lists(
+    frame: pd.DataFrame | None, column: str, *, by: str, ascending: bool = True
+) -> dict[str, list[str]]:
+    if frame is None or frame.empty:
+        return {}
+    ordered = frame.sort_values(by, ascending=ascending, kind="stable")
+    groups = ordered.groupby("ticker")[column]
+    return {str(t): [str(v) for v in values] for t, values in groups}
+
+
+def _names(companies: pd.DataFrame | None) -> dict[object, str]:
+    if companies is None:
+        return {}
+    return {row["ticker"]: f"{row['name']} ({industry(row['sic'])})" for row in records(companies)}
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rsplit(' ', 1)[0]} …"

@@ -1,0 +1,111 @@
+"""A run folder to one self-contained page: no network, no second file."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from finsae.report import companies, findings, money, record
+from finsae.report.parts import Figure, Row, Table
+from finsae.result import Result
+from finsae.store import atomic_path, plain
+
+SECTIONS = (
+    findings.summary,
+    record.data_card,
+    findings.leaderboard,
+    companies.company_map,
+    companies.heat,
+    companies.clusters,
+    money.backtest,
+    companies.pair,
+    record.provenance,
+    record.limits,
+)
+
+
+def build(run_folder: str | Path) -> Path:
+    """Draw a run's report from its tables alone.
+
+    Parameters
+    ----------
+    run_folder : str or Path
+        What `finsae demo` wrote: ``scores.json`` and parquet tables. A table that is missing makes
+        its section say so.
+
+    Returns
+    -------
+    Path
+        ``index.html`` in the run folder, written atomically.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no run.
+    """
+    page = render(Result.load(run_folder))
+    target = Path(run_folder) / "index.html"
+    with atomic_path(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return target
+
+
+def render(result: Result) -> str:
+    """Return the page. The same result gives the same text: nothing reads a clock."""
+    sections = [section(result) for section in SECTIONS]
+    parts = [part for section in sections for part in section.parts]
+    figures = [part for part in parts if isinstance(part, Figure)]
+    figures += [drawn for part in parts if isinstance(part, Row) for drawn in part.figures]
+    data: dict[str, Any] = {
+        "figures": {drawn.id: drawn.specs for drawn in figures},
+        "tables": {part.id: part.csv for part in parts if isinstance(part, Table)},
+        "companies": companies.cards(result),
+    }
+    return _template().render(
+        title="Which companies are alike, and is it worth anything?",
+        byline=_byline(result),
+        sections=sections,
+        data=plain(data),
+        plotly=Markup(get_plotlyjs()),
+        **_assets(),
+    )
+
+
+def _byline(result: Result) -> list[str]:
+    facts = result.provenance
+    companies_known = result.tables.get("companies")
+    entries = {
+        "{} companies": None if companies_known is None else len(companies_known),
+        "cut {}": record.find(facts, "cut"),
+        "finsae {}": facts.get("finsae"),
+        "commit {}": facts.get("commit"),
+        "run of {}": facts.get("made"),
+    }
+    return [words.format(value) for words, value in entries.items() if value]
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("finsae.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+@cache
+def _assets() -> dict[str, Markup]:
+    folder = files("finsae.report").joinpath("templates")
+    return {
+        "css": Markup(folder.joinpath("report.css").read_text(encoding="utf-8")),
+        "script": Markup(folder.joinpath("report.js").read_text(encoding="utf-8")),
+    }

@@ -1,0 +1,185 @@
+"""What a report's sections are made of; the template knows how to draw each part."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any, ClassVar, NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+from markupsafe import Markup, escape
+
+MARKED = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Paragraphs, or a list where `listed`."""
+
+    lines: Sequence[str | Markup]
+    listed: bool = False
+    kind: ClassVar[str] = "words"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Terms and what they are."""
+
+    entries: Sequence[tuple[str, str]]
+    kind: ClassVar[str] = "facts"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Lines to type at a shell."""
+
+    lines: Sequence[str]
+    kind: ClassVar[str] = "commands"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, or several that share a place and a switch.
+
+    Attributes
+    ----------
+    id : str
+        Its name in the page.
+    specs : list of dict
+        Of each: title, reading, alt, and plotly's data and layout.
+    choices : list of str
+        The switch's words, one per figure; empty for a single one.
+    search : bool
+        Whether a search box for companies stands above it.
+    """
+
+    id: str
+    specs: Sequence[Mapping[str, Any]]
+    choices: Sequence[str] = ()
+    search: bool = False
+    kind: ClassVar[str] = "figure"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures side by side where there is room."""
+
+    figures: Sequence[Figure]
+    kind: ClassVar[str] = "row"
+
+
+class Cell(NamedTuple):
+    """What a table shows in one place; numbers stand to the right."""
+
+    text: str | Markup
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a button that saves it as CSV.
+
+    Attributes
+    ----------
+    id, caption : str
+    columns : list of str
+    rows : list of lists of Cell
+    csv : str
+        What the button saves: exact numbers, where the page shows rounded ones.
+    folded : bool
+        Whether the table is closed until a reader opens it.
+    """
+
+    id: str
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    csv: str
+    folded: bool = False
+    kind: ClassVar[str] = "table"
+
+
+Part = Words | Facts | Commands | Figure | Row | Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A chapter of the page."""
+
+    id: str
+    title: str
+    parts: Sequence[Part] = field(default_factory=tuple)
+
+
+def figure(
+    name: str, *figures: go.Figure, choices: Sequence[str] = (), search: bool = False
+) -> Figure:
+    """Make a part of plotly figures; title and words leave the drawing and become text."""
+    return Figure(name, [_spec(drawn) for drawn in figures], choices=choices, search=search)
+
+
+def _spec(drawn: go.Figure) -> dict[str, Any]:
+    spec = json.loads(drawn.to_json())
+    words = spec["layout"].pop("meta")
+    title = spec["layout"].pop("title")["text"]
+    spec["layout"]["margin"]["t"] = 28
+    # plotly reads a little markup, so the title was escaped for it; here it is plain text again
+    return {**spec, **words, "title": unescape(title)}
+
+
+def table(
+    name: str,
+    shown: pd.DataFrame,
+    caption: str,
+    *,
+    data: pd.DataFrame | None = None,
+    folded: bool = False,
+) -> Table:
+    """Make a part of a frame.
+
+    Parameters
+    ----------
+    name : str
+        Its id in the page, and the name of the CSV file.
+    shown : DataFrame
+        What the page shows; cells that are no `Cell` yet are written by their kind.
+    caption : str
+    data : DataFrame, optional
+        What the CSV holds; by default what is shown.
+    folded : bool
+        Whether a reader must open it, for long tables.
+    """
+    rows = [[cell(value) for value in row] for row in shown.itertuples(index=False)]
+    csv = (shown if data is None else data).to_csv(index=False, lineterminator="\n")
+    return Table(name, caption, [str(column) for column in shown.columns], rows, csv, folded)
+
+
+def cell(value: Any) -> Cell:  # noqa: ANN401 - whatever a frame holds
+    """Write a value: numbers rounded, dates as days, a dash for what is missing."""
+    if isinstance(value, Cell):
+        return value
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+        return Cell("-")
+    if isinstance(value, pd.Timestamp):
+        return Cell(value.strftime("%Y-%m-%d"))
+    if pd.api.types.is_bool(value):
+        return Cell("yes" if value else "no")
+    if pd.api.types.is_integer(value):
+        return Cell(f"{value:,}", number=True)
+    if pd.api.types.is_float(value):
+        return Cell(f"{value:,.3f}", number=True)
+    return Cell(value if isinstance(value, Markup) else str(value))
+
+
+def marked(text: str) -> Markup:
+    """Turn evidence into HTML: ``[[word]]`` is marked, everything else stays text."""
+    parts = MARKED.split(text)
+    pieces = [
+        Markup("<mark>{}</mark>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(parts)
+    ]
+    return Markup("").join(pieces)

@@ -1,0 +1,110 @@
+"""What a run was made of: its data, its provenance, how to make it again, and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from finsae.report.parts import Commands, Facts, Part, Section, Words, table
+from finsae.result import Result
+
+LIMITS = (
+    "One cut date, one universe, one text per company: the intervals say what other firms and "
+    "months of the same kind would have given, not what another decade would.",
+    "The language model was trained years after the cut on text of all dates. It may know how a "
+    "company or an industry fared; the description is dated, the reader of it is not.",
+    "Returns are of prices alone unless the data card says otherwise: dividends, the cost of "
+    "borrowing shares, taxes and market impact are not in the backtest, and without volumes "
+    "nothing is said about capacity.",
+    "Pairs are traded whether or not their cointegration survives a correction for the number of "
+    "tests; the estimate of false discoveries is shown beside, and is often large.",
+    "Not done here: walking the cut forward, deflating Sharpe ratios for the number of methods "
+    "tried, a placebo on random walks, hedging tests, other universes.",
+)
+
+
+def find(facts: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Look a fact up by its name, also inside nested parts; None where it is not there."""
+    if name in facts:
+        return facts[name]
+    nested = (find(part, name) for part in facts.values() if isinstance(part, Mapping))
+    return next((found for found in nested if found is not None), None)
+
+
+def data_card(result: Result) -> Section:
+    """Say which companies and dates the numbers are about, and what was repaired."""
+    facts, companies = result.provenance, result.tables.get("companies")
+    known = {
+        "Universe": find(facts, "universe"),
+        "Companies": None if companies is None else f"{len(companies):,}",
+        "Cut": find(facts, "cut"),
+        "Formation window": _window(find(facts, "formation")),
+        "Trading window": _window(find(facts, "trade")),
+        "Scored months": _window(find(facts, "scored")),
+        "Text model": find(facts, "model"),
+        "Prices": find(facts, "prices"),
+    }
+    parts: list[Part] = [
+        Facts([(term, str(value)) for term, value in known.items() if value is not None]),
+        Words([_survivorship(facts)]),
+    ]
+    repairs = result.tables.get("repairs")
+    if repairs is None or repairs.empty:
+        parts.append(Words(["No log of price repairs came with this run."]))
+    else:
+        parts.append(table("repairs", repair_counts(repairs), "Price repairs by kind and action"))
+    return Section("data", "The data", parts)
+
+
+def repair_counts(repairs: pd.DataFrame) -> pd.DataFrame:
+    """Count the actions of the price hygiene's log by kind."""
+    groups = repairs.groupby(["kind", "action"], sort=True)
+    counts = groups.agg(Days=("ticker", "size"), Companies=("ticker", "nunique"))
+    return counts.reset_index().rename(columns={"kind": "Kind", "action": "Action"})
+
+
+def provenance(result: Result) -> Section:
+    """List every recorded fact, and the commands that make the run again."""
+    facts = dict(result.provenance)
+    commands = facts.pop("commands", None) or ["finsae demo", "finsae report"]
+    flat = [(name.replace("_", " "), shown) for name, shown in _flat(facts)]
+    return Section(
+        "provenance",
+        "Provenance and reproduction",
+        [Words(["To make this run again:"]), Commands(commands), Facts(flat)],
+    )
+
+
+def limits(result: Result) -> Section:
+    """Say what was not done and what the numbers cannot show."""
+    own = find(result.provenance, "limits") or []
+    return Section("limits", "Limits, and what was not done", [Words([*LIMITS, *own], listed=True)])
+
+
+def _survivorship(facts: Mapping[str, Any]) -> str:
+    note = find(facts, "survivorship")
+    if note:
+        return f"Survivorship: {note}"
+    return (
+        "Survivorship: nothing was recorded. Unless the list of companies was drawn up at the cut, "
+        "assume that it holds survivors only, which flatters every method."
+    )
+
+
+def _window(value: Any) -> str | None:  # noqa: ANN401 - text, or its two ends
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return f"{value[0]} to {value[1]}"
+    return None if value is None else str(value).replace(":", " to ")
+
+
+def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    items: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            items += _flat(value, f"{prefix}{name} · ")
+        elif value not in (None, "", []):
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            items.append((f"{prefix}{name}", text))
+    return items

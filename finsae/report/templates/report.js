@@ -1,0 +1,138 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("report-data").textContent);
+  const narrow = matchMedia("(max-width: 640px)");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = {};
+  const config = {
+    displaylogo: false,
+    responsive: true,
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  };
+
+  const colour = (name) =>
+    getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function themed(layout) {
+    const page = structuredClone(layout);
+    Object.assign(page, { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" });
+    page.font.color = colour("--ink");
+    page.hoverlabel = { bgcolor: colour("--panel"), font: { color: colour("--ink") }, align: "left" };
+    page.modebar = { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--accent") };
+    for (const [name, axis] of Object.entries(page)) {
+      if (!/^[xy]axis/.test(name)) continue;
+      Object.assign(axis, { gridcolor: colour("--rule"), zerolinecolor: colour("--muted") });
+    }
+    if (narrow.matches && page.showlegend) {
+      Object.assign(page.legend, { orientation: "h", x: 0, y: -0.14 });
+      page.height += 150;
+    }
+    if (narrow.matches) {
+      page.dragmode = false;
+      page.margin.t = 6;
+    }
+    return page;
+  }
+
+  function draw(plot) {
+    const name = plot.dataset.figure;
+    const spec = data.figures[name][chosen[name] || 0];
+    const figure = plot.closest("figure");
+    figure.querySelector("h3").textContent = spec.title;
+    figure.querySelector("figcaption").textContent = spec.reading;
+    plot.setAttribute("aria-label", spec.alt);
+    const bar = { ...config, displayModeBar: narrow.matches ? false : "hover" };
+    Plotly.react(plot, structuredClone(spec.data), themed(spec.layout), bar);
+  }
+
+  function drawAll() {
+    document.querySelectorAll(".plot").forEach(draw);
+    show(data.companies.find((company) => company.ticker === chosen.company));
+  }
+
+  function seek(text) {
+    const words = text.trim().toLowerCase();
+    if (!words) return undefined;
+    const tests = [
+      (company) => company.ticker.toLowerCase() === words,
+      (company) => company.name.toLowerCase() === words,
+      (company) => company.name.toLowerCase().startsWith(words),
+      (company) => company.name.toLowerCase().includes(words),
+    ];
+    return tests.map((test) => data.companies.find(test)).find(Boolean);
+  }
+
+  function line(term, text) {
+    const row = document.createElement("div");
+    const head = document.createElement("b");
+    head.textContent = term + " ";
+    row.append(head, text);
+    return row;
+  }
+
+  function show(company) {
+    const card = document.getElementById("card");
+    const plot = document.querySelector('[data-figure="companies"]');
+    if (!card || !plot) return;
+    chosen.company = company && company.ticker;
+    card.hidden = !company;
+    card.replaceChildren();
+    const ring = data.figures.companies[0].data.length - 1;
+    const hit = company
+      ? { x: [[company.x]], y: [[company.y]], text: [[company.ticker]] }
+      : { x: [[]], y: [[]], text: [[]] };
+    Plotly.restyle(plot, hit, [ring]);
+    if (!company) return;
+    const name = document.createElement("strong");
+    name.textContent = `${company.name} (${company.ticker})`;
+    card.append(name, line("Industry", company.industry), line("Cluster", company.cluster));
+    if (company.features.length) card.append(line("Top features", company.features.join("; ")));
+    if (company.peers.length) card.append(line("Nearest by SAE", company.peers.join(", ")));
+    if (company.text) card.append(line("Description", company.text));
+  }
+
+  function save(name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([data.tables[name]], { type: "text/csv" }));
+    link.download = `finsae-${name}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  function choose(button) {
+    chosen[button.dataset.show] = Number(button.dataset.choice);
+    for (const other of button.parentElement.children) {
+      other.setAttribute("aria-pressed", String(other === button));
+    }
+    draw(document.querySelector(`[data-figure="${button.dataset.show}"]`));
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.dataset.csv) save(event.target.dataset.csv);
+    if (event.target.dataset.show) choose(event.target);
+  });
+  drawAll();
+  const find = document.getElementById("find");
+  if (find) {
+    find.addEventListener("input", () => show(seek(find.value)));
+    document.getElementById("search").addEventListener("submit", (event) => event.preventDefault());
+    document.getElementById("found").append(
+      ...data.companies.map((company) => new Option(company.name, company.ticker)),
+    );
+    document.querySelector('[data-figure="companies"]').on("plotly_click", (event) => {
+      show(data.companies.find((company) => company.ticker === event.points[0].customdata));
+    });
+  }
+  const folded = document.querySelectorAll("details");
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("light");
+    folded.forEach((part) => { part.open = true; });
+    drawAll();
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("light");
+    drawAll();
+  });
+  narrow.addEventListener("change", drawAll);
+  dark.addEventListener("change", drawAll);
+})();
