@@ -25,7 +25,7 @@ LEVELS = [
 ]
 BASE = 0
 ALLOWED_SIBLINGS = {("pairs", "similarity")}  # ties at the border are similarity's to find
-TORCH_USERS = ("sae/", "embed/transformer.py")
+TORCH_USERS = ("sae/", "embed/transformer/")
 
 
 def modules():
