@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from finsae.checks import one_of
+from finsae.checks import DataError, one_of
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def engle_granger(
 
     Raises
     ------
-    ValueError
+    DataError
         Shapes that differ, an unknown option, or a `maxlag` too large for the number of days.
     """
     one_of("trend", trend, tuple(_MACKINNON))
@@ -82,10 +82,10 @@ def engle_granger(
         one_of("autolag", autolag, _CRITERIA)
     rows_y, rows_x = _rows(y), _rows(x)
     if rows_y.shape != rows_x.shape:
-        raise ValueError(f"y and x differ in shape: {rows_y.T.shape} and {rows_x.T.shape}")
+        raise DataError(f"y and x differ in shape: {rows_y.T.shape} and {rows_x.T.shape}")
     most = rows_y.shape[1] // 2 - 1
     if maxlag is not None and not 0 <= maxlag <= most:
-        raise ValueError(f"maxlag must be from 0 to {most} (half the days less 1), not {maxlag}")
+        raise DataError(f"maxlag must be from 0 to {most} (half the days less 1), not {maxlag}")
     common = np.isfinite(rows_y) & np.isfinite(rows_x)
     nobs = common.sum(axis=1)
     result = np.full((5, len(nobs)), np.nan)
@@ -98,6 +98,24 @@ def engle_granger(
             result[:, block] = _test_block(a, b, trend=trend, maxlag=maxlag, autolag=autolag)
     frame = pd.DataFrame(result.T, columns=["stat", "pvalue", "hedge", "intercept", "lags"])
     return frame.assign(lags=frame["lags"].fillna(-1).astype(int), nobs=nobs)
+
+
+def log_prices(prices: ArrayLike) -> Floats:
+    """Logarithms of prices; NaN stays NaN.
+
+    Raises
+    ------
+    DataError
+        If a price is zero, negative or infinite.
+    """
+    values = np.asarray(prices, dtype=np.float64)
+    wrong = (values <= 0.0) | np.isinf(values)
+    if wrong.any():
+        raise DataError(
+            f"prices must be above zero and finite, but {wrong.sum()} are not (the first is "
+            f"{values[wrong][0]:g}): correct them or leave them empty"
+        )
+    return np.asarray(np.log(values))
 
 
 def half_life(spread: ArrayLike) -> Floats:
@@ -154,7 +172,7 @@ def _rows(values: ArrayLike) -> Floats:
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
-        raise ValueError(f"Expected an array days x pairs, not one of {array.ndim} dimensions.")
+        raise DataError(f"Expected an array days x pairs, not one of {array.ndim} dimensions.")
     return np.ascontiguousarray(array.T)
 
 
