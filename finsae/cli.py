@@ -183,12 +183,12 @@ def peers(
 
     loaded = load_features(features)
     if every:
-        table = all_peers(loaded, k)
+        nearest = all_peers(loaded, k)
         if to:
-            _write(to, table.to_csv(index=False))
-            out.print(f"{len(table):,} rows: {to}", highlight=False, soft_wrap=True)
+            _write(to, nearest.to_csv(index=False))
+            out.print(f"{len(nearest):,} rows: {to}", highlight=False, soft_wrap=True)
         else:
-            typer.echo(table.to_csv(index=False), nl=False)
+            typer.echo(nearest.to_csv(index=False), nl=False)
         return
     if ticker is None:
         raise DataError("name a ticker, or give --all: finsae peers AAPL")

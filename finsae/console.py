@@ -40,13 +40,15 @@ def score_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
     shown = [metric for metric in metrics if metric in set(plain["metric"])]
     table = text_table(None, "method", *(HEADINGS.get(metric, metric) for metric in shown))
     for method in in_order(plain["method"]):
-        mine = plain[plain["method"] == method].drop_duplicates("metric").set_index("metric")
-        cells = [
-            interval(mine.loc[metric].to_dict(), digits=DIGITS.get(metric, 3))
-            if metric in mine.index
-            else ""
-            for metric in shown
-        ]
+        mine = plain[plain["method"] == method].drop_duplicates("metric")
+        found = {
+            str(row["metric"]): interval(
+                {str(name): item for name, item in row.items()},
+                digits=DIGITS.get(str(row["metric"]), 3),
+            )
+            for row in mine.to_dict("records")
+        }
+        cells = [found.get(metric, "") for metric in shown]
         if any(cells):
             table.add_row(escape(label(method)), *(escape(cell) for cell in cells))
     return table

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError, one_of
-from finsae.explain import explain, shared_features
+from finsae.explain import explain, explained_json, shared_features
 from finsae.features import Features
 from finsae.pipeline.methods import rows, weighted
 from finsae.similarity import cosine, peers
@@ -79,7 +80,8 @@ def cosine_with(features: Features, place: int) -> pd.Series:
     products = (features.matrix @ pair.T).toarray().ravel()
     norms = (features.matrix.multiply(features.matrix)).sum(axis=1) ** 0.5
     scale = norms * norms[place]
-    return pd.Series(products, index=tickers).div(scale).fillna(0.0).clip(-1, 1)
+    found: pd.Series = pd.Series(products / np.where(scale > 0, scale, 1.0), index=tickers)
+    return found.clip(-1, 1)
 
 
 def explain_pair(features: Features, a: str, b: str, *, top: int = 8) -> dict[str, Any]:
@@ -110,15 +112,4 @@ def explain_pair(features: Features, a: str, b: str, *, top: int = 8) -> dict[st
         one_of("ticker", ticker, known.companies.index)
     if a == b:
         raise DataError(f'"{a}" is given twice: name two companies')
-    table = explain(known, a, b, top=top)
-    named = [
-        {
-            "id": row["id"],
-            "label": row["label"],
-            "contribution": row["contribution"],
-            "evidence": {"a": row["evidence_a"], "b": row["evidence_b"]},
-        }
-        for row in table.to_dict("records")
-    ]
-    total = float(table["contribution"].sum())
-    return {"a": a, "b": b, "similarity": total, "features": plain(named)}
+    return explained_json(a, b, explain(known, a, b, top=top))

@@ -90,7 +90,11 @@ def score_files(run: Run, folder: str | Path | None, labels: Sequence[str | Path
 
 
 def trade_files(run: Run, folder: str | Path | None, method: str) -> Result:
-    """Backtest one method on a features folder."""
+    """Backtest a method on a features folder, with random pairs beside it as the placebo.
+
+    The tables ``returns, trades, pairs`` are the method's own.
+    """
     universe, features = open_inputs(run, folder)
-    result = backtest(universe, features, run, methods=[method])
-    return replace(result, provenance={**result.provenance, "method": method})
+    result = backtest(universe, features, run, methods=list(dict.fromkeys([method, "random"])))
+    own = {name: table.query("method == @method") for name, table in result.tables.items()}
+    return replace(result, tables=own)

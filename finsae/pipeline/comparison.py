@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from finsae import pairs
 from finsae.benchmark import by_year, eligible, score
 from finsae.checks import DataError
 from finsae.config import Run
 from finsae.features import Features
 from finsae.methods import METHODS
-from finsae.pairs import same_issuer, trade_pairs
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.plugins import make
 from finsae.result import Result
@@ -207,23 +207,26 @@ def backtest(
     tickers = _with_features(tickers, features)
     months = run.benchmark.past_months
     similarity = similarities(past, features, tickers, methods=methods, past_months=months)
-    rule = make("rule", "zscore", entry=settings.entry, exit=settings.exit, stop=settings.stop)
-    scores, tables = trade_pairs(
+    formation = past.between(*dates.formation).prices[tickers]
+    proposals = pairs.propose(
         similarity,
-        past.between(*dates.formation).prices[tickers],
-        future.between(*dates.trade).prices[tickers],
-        rule=rule,
-        selector=make("selector", "lowest-pvalue", n=settings.pairs),
-        candidates=settings.candidates,
+        formation,
+        n=settings.candidates,
         draws=settings.draws,
-        cost_bps=settings.cost_bps,
-        resamples=settings.resamples,
-        exclude=same_issuer(past.companies.loc[tickers]),
         seed=run.seed,
+        exclude=pairs.same_issuer(past.companies.loc[tickers]),
     )
-    return Result(
-        scores, tables, _provenance(universe, features, run, dates=dates, tickers=tickers)
+    books = pairs.trade(
+        proposals,
+        formation=formation,
+        later=future.between(*dates.trade).prices[tickers],
+        selector=make("selector", "lowest-pvalue", n=settings.pairs),
+        rule=make("rule", "zscore", entry=settings.entry, exit=settings.exit, stop=settings.stop),
+        cost_bps=settings.cost_bps,
     )
+    scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed)
+    made = _provenance(universe, features, run, dates=dates, tickers=tickers)
+    return Result(scores, pairs.tables(books), {**made, "warnings": pairs.warnings(scores)})
 
 
 def _with_features(tickers: Sequence[str], features: Features) -> list[str]:

@@ -84,7 +84,8 @@ def similarities(
     sic = past.companies.loc[wanted, "sic"]
 
     def among(matrix: Matrix) -> pd.DataFrame:
-        return pd.DataFrame(cosine(matrix, known).loc[wanted, wanted])
+        every = cosine(matrix, known)
+        return every.reindex(index=wanted, columns=wanted)
 
     def dense_model() -> str:
         model = reading_of(features).model

@@ -41,9 +41,7 @@ def pictures(
     a, b = telling_pair(similarity, past.companies["sic"])
     return {
         "companies": companies.reset_index(),
-        "features": pd.concat(
-            [feature_table(known, ticker, TOP_FEATURES).assign(ticker=ticker) for ticker in tickers]
-        ),
+        "features": feature_table(known, tickers, top=TOP_FEATURES),
         "heat": heat(similarity, labels, future.monthly),
         "explained": explain(known, a, b).assign(a=a, b=b, similarity=similarity.at[a, b]),
         "repairs": universe.repairs,

@@ -1,0 +1,127 @@
+"""Nothing that is learnt, scored or traded up to a date may depend on what came after it.
+
+The universe is altered in both ways in which the future can leak: companies whose descriptions are
+dated after the cut are planted (with words that would shift every weight), and all prices after the
+cut are replaced by noise. The same comparison must catch a chain that does look ahead.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+import toy
+
+from finsae.benchmark import eligible
+from finsae.config import Backtest, Benchmark, Reading, Run
+from finsae.pipeline import backtest, build_features, clusterings, similarities
+from finsae.pipeline.methods import known_companies, rows, weighted
+from finsae.universe import Universe
+
+CUT = pd.Timestamp(toy.CUT)
+RUN = Run(
+    benchmark=Benchmark(k=3, draws=3, resamples=20),
+    backtest=Backtest(candidates=40, pairs=8, draws=3, resamples=20),
+)
+
+
+def altered(universe, after, seed=5):
+    """Replace prices after a date by noise and plant companies described after the cut."""
+    rng = np.random.default_rng(seed)
+    prices = universe.prices.copy()
+    late = prices.index > after
+    noise = rng.normal(0, 0.03, (late.sum(), prices.shape[1]))
+    prices.loc[late] = prices.loc[:after].iloc[-1].to_numpy() * np.exp(np.cumsum(noise, axis=0))
+    planted = toy.companies(per_industry=4, seed=9).rename(index=lambda ticker: f"P{ticker}")
+    planted["date"] = pd.Timestamp("2015-06-30")
+    planted["cik"] = planted["cik"] + "9"
+    planted["description"] = planted["description"].str.replace("company", "blockchain loans oil")
+    walks = 20 * np.exp(np.cumsum(rng.normal(0, 0.02, (len(prices), len(planted))), axis=0))
+    prices = prices.join(pd.DataFrame(walks, index=prices.index, columns=planted.index))
+    companies = pd.concat([universe.companies, planted.reindex(columns=universe.companies.columns)])
+    return Universe.build(companies, prices, provenance=universe.provenance)
+
+
+def learnt(universe, features, *, past=None, known=None):
+    """All that is fitted at the cut; `past` and `known` are what a leaky chain would pass."""
+    past = past or universe.cut(CUT).past
+    tickers, _ = eligible(universe.cut(CUT).past.companies, universe.monthly, cut=CUT)
+    known = known or known_companies(past, features)
+    similarity = similarities(past, features, tickers)
+    labels = clusterings(past, features, similarity)
+    shown = rows(weighted(features, known), tickers).toarray()
+    return {
+        "tickers": pd.DataFrame({"ticker": list(tickers)}),
+        "weighted features": pd.DataFrame(shown),
+        **{f"similarity {name}": table for name, table in similarity.items()},
+        **{f"clusters {name}": found.to_frame() for name, found in labels.items()},
+    }
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, table in one.items():
+        first, second = table.reset_index(drop=True), other[name].reset_index(drop=True)
+        assert first.shape == second.shape, name
+        pd.testing.assert_frame_equal(first, second, check_column_type=False, obj=name)
+
+
+@pytest.fixture(scope="module", params=["tfidf", "minilm"])
+def worlds(request):
+    reading = Reading(model=request.param)
+    universe = toy.universe(per_industry=6)
+    other = altered(universe, CUT)
+    return universe, build_features(universe, reading), other, build_features(other, reading)
+
+
+def test_nothing_learnt_before_the_cut_moves(worlds):
+    universe, features, other, other_features = worlds
+    assert_same(learnt(universe, features), learnt(other, other_features))
+
+
+def test_a_chain_that_weights_by_later_companies_is_caught(worlds):
+    universe, features, other, other_features = worlds
+    everyone = other_features.companies.index.tolist()
+    with pytest.raises(AssertionError, match="weighted features"):
+        assert_same(learnt(universe, features), learnt(other, other_features, known=everyone))
+
+
+def test_a_chain_that_reads_later_prices_is_caught(worlds):
+    universe, features, other, other_features = worlds
+    with pytest.raises(AssertionError, match="similarity past-correlation"):
+        assert_same(
+            learnt(universe, features, past=universe),
+            learnt(
+                other,
+                other_features,
+                past=other.select(universe.companies.index),
+            ),
+        )
+
+
+def until(result, date):
+    """Pairs chosen at the cut, and what was done and earned up to a date."""
+    returns, trades = result.tables["returns"], result.tables["trades"]
+    entered = trades[pd.to_datetime(trades["entry_date"]) <= date]
+    return {
+        "pairs": result.tables["pairs"],
+        "returns": returns[pd.to_datetime(returns["date"]) <= date],
+        "entries": entered[["method", "draw", "y", "x", "entry_date", "entry_price_y"]],
+    }
+
+
+def test_no_pair_position_or_return_up_to_a_date_depends_on_later_prices(worlds):
+    universe, features, other, other_features = worlds
+    middle = pd.Timestamp("2016-06-30")
+    later = altered(universe, middle)
+    one = backtest(universe, features, RUN)
+    assert_same(until(one, middle), until(backtest(later, other_features, RUN), middle))
+    # The cut itself: other prices from the first trading day on choose the same pairs.
+    noise = backtest(other, other_features, RUN)
+    assert_same({"pairs": one.tables["pairs"]}, {"pairs": noise.tables["pairs"]})
+
+
+def test_the_comparison_of_positions_can_fail(worlds):
+    universe, features, other, other_features = worlds
+    one, noise = backtest(universe, features, RUN), backtest(other, other_features, RUN)
+    end = universe.prices.index[-1]
+    with pytest.raises(AssertionError):
+        assert_same(until(one, end), until(noise, end))
