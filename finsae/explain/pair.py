@@ -121,7 +121,7 @@ def shared_features(
 
 
 def feature_table(
-    features: Features, tickers: Sequence[str] | None = None, *, top: int = 12
+    features: Features, tickers: str | Sequence[str] | None = None, *, top: int = 12
 ) -> pd.DataFrame:
     """List the strongest features of companies.
 
@@ -129,8 +129,8 @@ def feature_table(
     ----------
     features : Features
         Weighted or not.
-    tickers : sequence of str, optional
-        By default all companies.
+    tickers : str or sequence of str, optional
+        One company or several; by default all.
     top : int, default 12
         Features per company.
 
@@ -139,13 +139,13 @@ def feature_table(
     DataFrame
         ``ticker, id, label, value``, the strongest first.
     """
-    names = features.companies.index if tickers is None else pd.Index(tickers)
-    rows = [features.position(ticker) for ticker in tickers or []]
-    matrix = sparse.csr_array(features.matrix)
-    row, column, value = _strongest(matrix if tickers is None else matrix[rows], top)
+    known = features.companies.index
+    wanted = [tickers] if isinstance(tickers, str) else known if tickers is None else tickers
+    rows = np.array([features.position(ticker) for ticker in wanted], dtype=np.int64)
+    row, column, value = _strongest(sparse.csr_array(features.matrix)[rows], top)
     return pd.DataFrame(
         {
-            "ticker": names.to_numpy()[row],
+            "ticker": known.to_numpy()[rows[row]],
             "id": column.astype(np.int64),
             "label": features.names["label"].to_numpy()[column],
             "value": value,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,10 @@ def quote_tokens(text: str, spans: IntArray, activations: FloatArray) -> str:
     spans, activations = spans[here], activations[here]
     peak = int(np.argmax(activations))
     strong = spans[activations >= STRONG * activations[peak]]
-    return _quote(text, (int(spans[peak, 0]), int(spans[peak, 1])), map(tuple, strong.tolist()))
+    start, end = (int(bound) for bound in spans[peak])
+    space = len(text[start:end]) - len(text[start:end].lstrip())  # some tokens begin with it
+    start = min(start + space, end - 1)
+    return _quote(text, (start, end), [(first, last) for first, last in strong.tolist()])
 
 
 def quote_word(text: str, word: str) -> str:
@@ -77,23 +80,32 @@ def _ends_sentence(text: str, stop: re.Match[str]) -> bool:
     return not abbreviated or BEGINNING.match(text, stop.end()) is not None
 
 
-def _quote(text: str, peak: Span, marked: Iterable[Span]) -> str:
+def _quote(text: str, peak: Span, marked: list[Span]) -> str:
     sentence = next(span for span in sentences(text) if peak[0] < span[1])
-    words = [found.span() for found in WORD.finditer(text, *sentence)]
-    at = next((i for i, word in enumerate(words) if word[1] > peak[0]), len(words) - 1)
-    first, last = 0, len(words)
+    pieces = [found.span() for found in WORD.finditer(text, *sentence)]
+    words = [span for span in pieces if text[span[0]].isalnum()]
+    shown, before, after = sentence, "", ""
     if len(words) > LONGEST:
+        at = sum(end <= peak[0] for _, end in words)
         first, last = max(0, at - AROUND), min(len(words), at + AROUND + 1)
-    shown = "".join(_marked(text, words[first:last], list(marked)))
-    before, after = "… " if first else "", " …" if last < len(words) else ""
-    return before + " ".join(shown.split()) + after
+        if first > 0:
+            shown, before = (words[first][0], shown[1]), "… "
+        if last < len(words):
+            shown, after = (shown[0], words[last - 1][1]), " …"
+    quote = "".join(_marked(text, shown, [p for p in pieces if _overlap(p, shown)], marked))
+    return before + " ".join(quote.split()) + after
 
 
-def _marked(text: str, words: list[Span], marked: list[Span]) -> Iterator[str]:
-    """Pieces of the text from the first word to the last, marked words in double brackets."""
-    position = words[0][0] if words else 0
-    for start, end in words:
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _marked(text: str, shown: Span, pieces: list[Span], hits: list[Span]) -> Iterator[str]:
+    """Cut the shown text at words and signs; those that are hit in double brackets."""
+    position = shown[0]
+    for start, end in pieces:
         yield text[position:start]
-        hit = any(start < mark_end and mark_start < end for mark_start, mark_end in marked)
+        hit = any(_overlap((start, end), span) for span in hits)
         yield f"[[{text[start:end]}]]" if hit else text[start:end]
         position = end
+    yield text[position : shown[1]]

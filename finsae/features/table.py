@@ -104,8 +104,9 @@ class Features:
         DataError
             If there is none of that ticker, with the nearest that there is.
         """
-        one_of("ticker", ticker, self.companies.index)
-        return int(np.flatnonzero(self.companies.index == ticker)[0])
+        if ticker not in self.companies.index:
+            one_of("ticker", ticker, self.companies.index)
+        return int(self.companies.index.get_indexer(pd.Index([ticker]))[0])
 
     def save(self, folder: str | Path) -> Path:
         """Write the features to a folder: CSR as npz, tables as parquet, codes as plain arrays.

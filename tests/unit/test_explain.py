@@ -149,7 +149,8 @@ def test_table_of_features():
     assert table.query("ticker == 'GAS'")["label"].tolist() == ["wells", "drills"]
     assert list(table) == ["ticker", "id", "label", "value"]
     assert "VOID" not in set(table["ticker"])
-    one = feature_table(toy(), ["BANK"])
+    one = feature_table(toy(), "BANK")
+    pd.testing.assert_frame_equal(one, feature_table(toy(), ["BANK"]))
     assert one["label"].tolist() == ["bank", "loans"]
     assert len(feature_table(toy(), [])) == 0
 
@@ -181,11 +182,11 @@ def test_sentences(text, expected):
 
 def test_long_sentences_are_cut_around_the_peak():
     words = [f"w{i}" for i in range(100)]
-    text = " ".join(words)
+    text = ", ".join(words)  # signs are no words
     start = text.index("w50")
     shown = quote_tokens(text, np.array([[start, start + 2]]), np.array([1.0]))
-    assert shown == "… " + " ".join(words[38:50]) + " [[w50]] " + " ".join(words[51:63]) + " …"
-    assert quote_word(text, "W3").startswith("w0 w1 w2 [[w3]] w4")
+    assert shown == "… " + ", ".join([*words[38:50], "[[w50]]", *words[51:63]]) + " …"
+    assert quote_word(text, "W3").startswith("w0, w1, w2, [[w3]], w4")
     assert quote_word(text, "w99").endswith("[[w99]]")
 
 
