@@ -39,7 +39,7 @@ def _scores() -> pd.DataFrame:
     for metric, shift in (("mc", 0.02), ("pair_weighted", -0.03)):
         rows += [score(m, v + shift, 0.04, metric=metric) for m, v in levels.items()]
     rows += [score(m, 0.7, 0.02, metric="coverage") for m in METHODS]
-    rows += [score(m, 0.3 + v, 0.9, metric="sharpe", n=500) for m, v in levels.items()]
+    rows += [score(m, 0.3 + v, 0.9, metric="sharpe_net", n=500) for m, v in levels.items()]
     rows += [score("sae", levels["sae"] - levels[m], 0.02, versus=m) for m in METHODS if m != "sae"]
     return pd.DataFrame(rows)
 
@@ -52,6 +52,7 @@ def _provenance() -> dict[str, object]:
         "trade": ["2013-07-01", "2017-12-08"],
         "survivorship": "companies chosen with hindsight.",
         "model": "minilm",
+        "k": 5,
         "run": {"benchmark": {"k": 5}, "seed": 0},
         "sae_provenance": {"sha256": "0" * 64},
         "commit": "abc1234",
@@ -94,7 +95,7 @@ def _tables(n: int, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
             {
                 "ticker": tickers[:4],
                 "date": pd.to_datetime(["2010-01-04"] * 4),
-                "kind": ["split", "split", "wrong close", "suspect"],
+                "kind": ["split", "split", "wrong_close", "suspect"],
                 "factor": [2.0, 0.5, 1.1, 1.4],
                 "action": ["repaired", "repaired", "repaired", "listed"],
             }

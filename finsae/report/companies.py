@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
 from finsae import plots
+from finsae.cluster.sic_table import MAJOR_GROUPS
 from finsae.report.parts import Cell, Part, Row, Section, Words, figure, marked, table
 from finsae.report.summary import records
 from finsae.result import Result
@@ -18,17 +17,10 @@ from finsae.result import Result
 EXCERPT = 280  # characters of a description shown in the search's card
 
 
-@cache
-def major_groups() -> dict[str, str]:
-    """Names of the SIC's major groups (1987), shortened, by the first two digits of a code."""
-    with files("finsae.report").joinpath("major_groups.csv").open(encoding="utf-8") as source:
-        return {row["code"]: row["name"] for row in csv.DictReader(source)}
-
-
 def industry(sic: object) -> str:
-    """Name the major group of a SIC code."""
-    code = str(sic)[:2] if isinstance(sic, str) else ""
-    return major_groups().get(code, "industry unknown")
+    """Name the major group of a SIC code, without the list of what it includes and leaves out."""
+    name = MAJOR_GROUPS.get(sic[:2] if isinstance(sic, str) else "", "industry unknown")
+    return re.split(r";|, except", name, flags=re.IGNORECASE)[0].capitalize()
 
 
 def company_map(result: Result) -> Section:

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from finsae import plots
 from finsae.methods import in_order, label
+from finsae.report.metrics import COMOVEMENT, Metric
 from finsae.report.parts import Cell, Part, Row, Section, Words, figure, table
 from finsae.report.summary import differences, interval, levels, records, separated, summary_lines
 from finsae.result import Result
-
-
-class Metric(NamedTuple):
-    """A metric's name in print, what it means, and how many digits are shown."""
-
-    name: str
-    meaning: str
-    digits: int = 3
-
-
-METRICS = {
-    "peer_correlation": Metric(
-        "Peer correlation",
-        "mean correlation of a company's monthly log returns after the cut with those of its "
-        "nearest peers, averaged over companies",
-    ),
-    "mc": Metric(
-        "Mean correlation (MC)",
-        "mean correlation inside each cluster, averaged over clusters, large or small: the "
-        "measure of Molinari et al.; many tiny clusters flatter it",
-    ),
-    "pair_weighted": Metric(
-        "Pair-weighted", "mean correlation over all pairs that share a cluster"
-    ),
-    "coverage": Metric("Coverage", "share of companies in a cluster of two or more", 2),
-}
 
 
 def summary(result: Result) -> Section:
@@ -62,11 +37,11 @@ def leaderboard(result: Result) -> Section:
     if len(paired):
         axis = "difference (no unit)"
         drawn.append(figure("differences", plots.paired_differences(paired, axis=axis)))
-    found = scores[scores["metric"].isin(METRICS)]
+    found = scores[scores["metric"].isin(COMOVEMENT)]
     parts: list[Part] = [
         Row(drawn),
-        table("scores", score_table(scores), "Scores by method, with 95 % intervals", data=found),
-        Words([f"{metric.name}: {metric.meaning}." for metric in _present(scores)], listed=True),
+        table("scores", score_table(scores, COMOVEMENT), "Scores on later returns", data=found),
+        meanings(scores, COMOVEMENT),
     ]
     if len(paired):
         shown = difference_table(paired)
@@ -74,18 +49,23 @@ def leaderboard(result: Result) -> Section:
     return Section("leaderboard", "Which peers move together later", parts)
 
 
-def score_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per method, one column per metric of the benchmark, each with its interval."""
-    columns = {key: levels(scores, key) for key in METRICS if key in set(scores["metric"])}
+def score_table(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
+    """One row per method, one column per metric that was computed, each with its interval."""
+    columns = {key: levels(scores, key) for key in metrics if key in set(scores["metric"])}
     methods = in_order(method for rows in columns.values() for method in rows["method"])
     shown = {
-        METRICS[key].name: [_score(rows, method, METRICS[key].digits) for method in methods]
+        metrics[key].name: [_score(rows, method, metrics[key].digits) for method in methods]
         for key, rows in columns.items()
     }
-    sizes = [levels(scores, "peer_correlation")["n"].get(method) for method in methods]
-    return pd.DataFrame(
-        {"Method": [label(m) for m in methods], **shown, "n": [_whole(size) for size in sizes]}
-    )
+    sizes = next(iter(columns.values()))["n"] if columns else pd.Series()
+    n = [_whole(sizes.get(method)) for method in methods]
+    return pd.DataFrame({"Method": [label(m) for m in methods], **shown, "n": n}, dtype=object)
+
+
+def meanings(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> Words:
+    """Define the metrics that were computed."""
+    found = [metric for key, metric in metrics.items() if key in set(scores["metric"])]
+    return Words([f"{metric.name}: {metric.meaning}." for metric in found], listed=True)
 
 
 def difference_table(paired: pd.DataFrame) -> pd.DataFrame:
@@ -113,8 +93,3 @@ def _shown(row: Mapping[str, Any], digits: int, *, signed: bool = False) -> Cell
 
 def _whole(size: Any) -> int | None:  # noqa: ANN401 - a number, None or NaN
     return None if size is None or pd.isna(size) else int(size)
-
-
-def _present(scores: pd.DataFrame) -> list[Metric]:
-    found = set(scores["metric"])
-    return [metric for key, metric in METRICS.items() if key in found]

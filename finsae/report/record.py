@@ -54,15 +54,18 @@ def data_card(result: Result) -> Section:
     if repairs is None or repairs.empty:
         parts.append(Words(["No log of price repairs came with this run."]))
     else:
-        parts.append(table("repairs", repair_counts(repairs), "Price repairs by kind and action"))
+        parts.append(table("repairs", repair_counts(repairs), "Log of price hygiene", data=repairs))
     return Section("data", "The data", parts)
 
 
 def repair_counts(repairs: pd.DataFrame) -> pd.DataFrame:
-    """Count the actions of the price hygiene's log by kind."""
-    groups = repairs.groupby(["kind", "action"], sort=True)
-    counts = groups.agg(Days=("ticker", "size"), Companies=("ticker", "nunique"))
-    return counts.reset_index().rename(columns={"kind": "Kind", "action": "Action"})
+    """Count the entries of the price hygiene's log by kind, with an example of each."""
+    groups = repairs.groupby("kind", sort=True)
+    counts = groups.agg(
+        Entries=("ticker", "size"), Companies=("ticker", "nunique"), Example=("action", "first")
+    )
+    counts.insert(0, "Kind", [str(kind).replace("_", " ") for kind in counts.index])
+    return counts
 
 
 def provenance(result: Result) -> Section:

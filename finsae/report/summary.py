@@ -9,9 +9,7 @@ from typing import Any
 import pandas as pd
 
 from finsae.methods import in_order, label
-
-SUSPECT_SHARPE = 3.0
-"""A larger Sharpe ratio is likely an error: after costs the literature finds less than 1."""
+from finsae.pairs.stats import SUSPICIOUS
 
 
 def interval(row: Mapping[str, Any], *, signed: bool = False, digits: int = 3) -> str:
@@ -113,7 +111,7 @@ def _difference_line(row: Mapping[str, Any]) -> str:
 
 
 def _pairs_lines(scores: pd.DataFrame) -> list[str]:
-    rows = list(records(levels(scores, "sharpe")))
+    rows = list(records(levels(scores, "sharpe_net")))
     if not rows:
         return ["No pairs backtest was part of this run."]
     traded = [row for row in rows if _known(row["value"])]
@@ -121,14 +119,14 @@ def _pairs_lines(scores: pd.DataFrame) -> list[str]:
     lines = _sharpe_lines(traded) if traded else []
     if idle:
         lines.append(f"No trades, so no Sharpe ratio: {', '.join(idle)}.")
-    compared = list(records(differences(scores, "sharpe")))
+    compared = list(records(differences(scores, "sharpe_net")))
     apart = [row for row in compared if separated(row)]
     lines += [f"Sharpe ratio: {_difference_line(row)}" for row in apart]
     if compared and not apart:
         lines.append("No paired difference of Sharpe ratios is separated from 0.")
     if len(traded) > 1 and not compared:
         lines.append("The Sharpe ratios were not compared in pairs, so the methods are not ranked.")
-    return lines + [_suspect_line(row) for row in traded if abs(row["value"]) > SUSPECT_SHARPE]
+    return lines + [_suspect_line(row) for row in traded if abs(row["value"]) > SUSPICIOUS]
 
 
 def _sharpe_lines(rows: list[dict[str, Any]]) -> list[str]:
@@ -147,7 +145,7 @@ def _sharpe_lines(rows: list[dict[str, Any]]) -> list[str]:
 
 def _suspect_line(row: Mapping[str, Any]) -> str:
     return (
-        f"{label(row['method'])}: a Sharpe ratio beyond {SUSPECT_SHARPE:.0f} is more likely an "
+        f"{label(row['method'])}: a Sharpe ratio beyond {SUSPICIOUS:.0f} is more likely an "
         "error in data or rules than a finding; check before believing it."
     )
 

@@ -4,6 +4,7 @@
   const narrow = matchMedia("(max-width: 640px)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = {};
+  let printing = false;
   const config = {
     displaylogo: false,
     responsive: true,
@@ -23,10 +24,11 @@
       if (!/^[xy]axis/.test(name)) continue;
       Object.assign(axis, { gridcolor: colour("--rule"), zerolinecolor: colour("--muted") });
     }
-    if (narrow.matches && page.showlegend) {
+    if ((narrow.matches || printing) && page.showlegend) {
       Object.assign(page.legend, { orientation: "h", x: 0, y: -0.14 });
       page.height += 150;
     }
+    if (printing) page.width = 660;
     if (narrow.matches) {
       page.dragmode = false;
       page.margin.t = 6;
@@ -125,11 +127,13 @@
   }
   const folded = document.querySelectorAll("details");
   addEventListener("beforeprint", () => {
+    printing = true;
     document.documentElement.classList.add("light");
     folded.forEach((part) => { part.open = true; });
     drawAll();
   });
   addEventListener("afterprint", () => {
+    printing = false;
     document.documentElement.classList.remove("light");
     drawAll();
   });

@@ -1,0 +1,58 @@
+"""What every metric is called in print, what it means, and how many of its digits are shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Metric(NamedTuple):
+    """A metric as a reader meets it."""
+
+    name: str
+    meaning: str
+    digits: int = 3
+
+
+COMOVEMENT: dict[str, Metric] = {
+    "peer_correlation": Metric(
+        "Peer correlation",
+        "mean correlation of a company's monthly log returns after the cut with those of its "
+        "nearest peers, averaged over companies",
+    ),
+    "mc": Metric(
+        "Mean correlation (MC)",
+        "mean correlation inside each cluster, averaged over clusters of whatever size, the "
+        "paper's measure; many tiny clusters flatter it",
+    ),
+    "pair_weighted": Metric(
+        "Pair-weighted", "mean correlation over all pairs that share a cluster"
+    ),
+    "coverage": Metric("Coverage", "share of companies in a cluster of two or more", 2),
+}
+
+MONEY: dict[str, Metric] = {
+    "sharpe_net": Metric(
+        "Net Sharpe",
+        "mean over standard deviation of daily returns after costs, times the root of 252; idle "
+        "days count, and a method without trades has none",
+        2,
+    ),
+    "sharpe_gross": Metric("Gross Sharpe", "the same before costs", 2),
+    "return_annual": Metric(
+        "Net return a year", "on committed capital, one unit per pair, not compounded", 4
+    ),
+    "max_drawdown": Metric(
+        "Deepest drawdown", "largest fall of the summed net returns from a peak", 4
+    ),
+    "trades": Metric("Trades", "positions opened and closed, averaged over draws", 0),
+    "turnover": Metric("Turnover a year", "value bought and sold over committed capital", 1),
+    "break_even_bps": Metric(
+        "Break-even cost, bp", "costs per leg and side that would eat the whole profit", 1
+    ),
+    "fdr": Metric(
+        "False discoveries",
+        "estimated share of the traded pairs that only look cointegrated, because so many were "
+        "tested",
+        2,
+    ),
+}

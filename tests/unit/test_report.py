@@ -1,0 +1,222 @@
+"""The page: complete, self-contained, safe, the same for the same run."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from report_run import EVIL, make_run
+
+from finsae.checks import DataError
+from finsae.report import build
+from finsae.report.companies import cards
+from finsae.report.findings import score_table
+from finsae.report.html import SECTIONS as SECTION_MAKERS
+from finsae.report.metrics import MONEY
+from finsae.report.parts import cell, marked
+from finsae.result import Result
+
+SECTIONS = [
+    "summary",
+    "data",
+    "leaderboard",
+    "map",
+    "heat",
+    "clusters",
+    "backtest",
+    "pair",
+    "provenance",
+    "limits",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    run = make_run(tmp_path_factory.mktemp("run"))
+    build(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def without_plotly(page):
+    """The page without plotly's own code, which names addresses that it never loads."""
+    scripts = re.split(r"(?=<script)", page)
+    return "".join(part for part in scripts if len(part) < 2_000_000)
+
+
+def data_of(page):
+    found = re.search(r'<script type="application/json" id="report-data">(.*?)</script>', page)
+    return json.loads(found.group(1))
+
+
+def test_page_is_one_small_file(folder):
+    assert (folder / "index.html").stat().st_size < 8e6
+    assert not list(folder.glob(".index*"))
+
+
+def test_page_has_every_section_and_is_linked(page):
+    assert re.findall(r'<section id="([a-z]+)"', page) == SECTIONS
+    for name in SECTIONS:
+        assert f'href="#{name}"' in page
+
+
+def test_page_loads_nothing_from_elsewhere(page):
+    own = without_plotly(page)
+    assert not re.findall(r"""(?:src|href|action|data)\s*=\s*["']?(?:https?:)?//""", own)
+    assert "@import" not in own and "url(" not in own
+    assert "http" not in re.sub(r"http-equiv", "", own)
+    assert "default-src 'none'" in own
+
+
+def test_texts_stay_text(page):
+    own = without_plotly(page)
+    assert EVIL not in own
+    assert "&lt;script&gt;alert(" in own
+    assert "<img" not in own and "<i>12</i>" not in own and "<b>branches" not in own
+    assert own.count("<script") == 2 and page.count("</script>") == 3
+    assert data_of(page)["companies"][0]["name"] == EVIL
+
+
+def test_evidence_marks_words_and_nothing_else(page):
+    assert "takes <mark>deposits</mark> in &lt;i&gt;12&lt;/i&gt; states" in page
+    assert marked("a [[<b>]] [[two words]] ]] c") == (
+        "a <mark>&lt;b&gt;</mark> <mark>two words</mark> ]] c"
+    )
+
+
+def test_tables_can_be_saved_with_exact_numbers(folder, page):
+    data = data_of(page)
+    assert set(re.findall(r'data-csv="([^"]+)"', page)) == set(data["tables"])
+    saved = data["tables"]["scores"].splitlines()
+    assert saved[0].startswith("method,metric,value,low,high")
+    first = Result.load(folder).scores.iloc[0]
+    assert float(saved[1].split(",")[2]) == first["value"]
+    assert [line.count(",") for line in data["tables"]["paired"].splitlines()] == [7] * 7
+
+
+def test_every_figure_is_described_and_its_words_left_the_drawing(page):
+    figures = data_of(page)["figures"]
+    assert set(re.findall(r'class="plot" data-figure="([^"]+)"', page)) == set(figures)
+    for specs in figures.values():
+        for spec in specs:
+            assert spec["title"] and spec["reading"] and spec["alt"]
+            assert "title" not in spec["layout"]
+    assert len(figures["equity"]) == 2
+    assert not re.findall(r'class="plot"[^>]*aria-label=""', page)
+
+
+def test_search_cards_hold_what_a_reader_looks_for(page):
+    card = data_of(page)["companies"][5]
+    assert card["ticker"] == "T005"
+    assert card["industry"] == "Depository institutions"
+    assert card["cluster"] == "0: banks, deposits"
+    assert card["peers"][0] == "T000" and card["features"][0] == "banks, deposits"
+    assert data_of(page)["companies"][-1]["cluster"] == "in no cluster"
+
+
+def test_words_say_what_the_intervals_bear(page):
+    assert "SAE is above SIC: difference +0.060 [+0.040, +0.080]." in page
+    assert "SAE and TF-IDF are not separated" in page
+    assert "5 nearest peers" in page
+    assert "companies chosen with hindsight" in page
+    assert "2011-07-01 to 2013-06-30" in page
+    assert "finsae demo --out reports/demo" in page
+
+
+def test_same_run_same_page(folder, page, tmp_path):
+    again = shutil.copytree(folder, tmp_path / "again")
+    assert build(again).read_text(encoding="utf-8") == page
+
+
+def words_of(result):
+    """The text of all parts that are words, section by section."""
+    return {
+        section.id: " ".join(
+            str(line) for part in section.parts if part.kind == "words" for line in part.lines
+        )
+        for section in (make(result) for make in SECTION_MAKERS)
+    }
+
+
+def altered(run, **values):
+    """The same run with other scores: method to its net Sharpe ratio."""
+    scores = run.scores.copy()
+    for method, value in values.items():
+        rows = scores["metric"].eq("sharpe_net") & scores["method"].eq(method)
+        scores.loc[rows, "value"] = value
+    return replace(run, scores=scores)
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    return Result.load(folder)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["companies", "features", "peers", "clusters", "heat", "explained", "repairs", "returns"],
+)
+def test_a_missing_table_is_said_not_fatal(run, table):
+    tables = {name: frame for name, frame in run.tables.items() if name != table}
+    words = words_of(replace(run, tables=tables))
+    assert list(words) == SECTIONS
+    assert len(cards(replace(run, tables=tables))) == (0 if table == "companies" else 60)
+
+
+def test_scores_alone_make_a_page(folder, tmp_path):
+    shutil.copy(folder / "scores.json", tmp_path / "scores.json")
+    page = build(tmp_path).read_text(encoding="utf-8")
+    for words in ("no map of companies", "no cluster of two", "explains no pair", "no curves"):
+        assert words in page
+    assert "No log of price repairs" in page
+
+
+def test_a_benchmark_without_backtest_says_so(run):
+    scores = run.scores[~run.scores["metric"].str.startswith("sharpe")]
+    tables = {"companies": run.tables["companies"]}
+    words = words_of(replace(run, scores=scores, tables=tables))
+    assert words["backtest"] == "No pairs backtest was part of this run."
+
+
+def test_no_trades_no_sharpe_ratio(run):
+    idle = altered(run, random=float("nan"))
+    assert "No trades, so no Sharpe ratio: Random." in words_of(idle)["summary"]
+    shown = score_table(idle.scores, MONEY).set_index("Method")["Net Sharpe"]
+    assert shown["Random"].text == "not available"
+
+
+def test_a_sharpe_ratio_beyond_three_is_flagged(run):
+    assert words_of(altered(run, sae=4.0))["backtest"].startswith("Warning: SAE beyond 3.")
+    assert "Warning" not in words_of(run)["backtest"]
+
+
+def test_without_a_note_survivorship_is_assumed(run):
+    facts = {name: fact for name, fact in run.provenance.items() if name != "survivorship"}
+    assert "holds survivors only" in words_of(replace(run, provenance=facts))["data"]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"no run in"):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "-"),
+        (float("nan"), "-"),
+        (pd.Timestamp("2013-06-30"), "2013-06-30"),
+        (True, "yes"),
+        (12345, "12,345"),
+        (0.12345, "0.123"),
+        ("<b>", "<b>"),
+    ],
+)
+def test_cells_are_written_by_their_kind(value, shown):
+    assert cell(value).text == shown

@@ -1,0 +1,105 @@
+"""The page in a real browser: figures drawn, search, switch, CSV, dark, phone, print."""
+
+import time
+
+import pytest
+from browser import CHROMIUM, Browser
+from report_run import make_run
+
+from finsae.report import build
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    page = build(make_run(tmp_path_factory.mktemp("run"), n=120))
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        browser.open(page)
+        yield browser, page
+
+
+def search(browser, text):
+    browser.run(
+        "(() => { const find = document.getElementById('find');"
+        f"find.value = {text!r}; find.dispatchEvent(new Event('input')); }})()"
+    )
+    return browser.run("document.getElementById('card').textContent")
+
+
+def until(browser, script):
+    for _ in range(50):
+        if browser.run(script):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_all_figures_are_drawn_without_errors_or_network(opened):
+    browser, page = opened
+    plots = "[...document.querySelectorAll('.plot')]"
+    drawn = "plot.querySelector('.scatterlayer .trace, .barlayer .trace, .heatmaplayer image')"
+    assert browser.run(f"{plots}.length") == 7
+    assert browser.run(f"{plots}.filter((plot) => !{drawn}).map((p) => p.dataset.figure)") == []
+    assert browser.errors == []
+    loaded = [url for url in browser.requests if not url.startswith(("data:", "blob:"))]
+    assert loaded == [page.resolve().as_uri()]
+
+
+def test_search_finds_a_company_and_marks_it(opened):
+    browser, _ = opened
+    assert "Company 7 Inc. (T007)" in search(browser, "company 7 inc")
+    ring = "document.querySelector('[data-figure=companies]').data.at(-1)"
+    assert browser.run(f"{ring}.text[0]") == "T007"
+    assert browser.run(f"{ring}.x.length") == 1
+    assert "Nearest by SAE" in search(browser, "t008")
+    assert search(browser, "nobody of that name") == ""
+    assert browser.run(f"{ring}.x.length") == 0
+
+
+def test_a_hostile_name_is_shown_as_text(opened):
+    browser, _ = opened
+    assert "<script>alert" in search(browser, "T000")
+    assert browser.run("document.querySelectorAll('main img, main script').length") == 0
+    search(browser, "")
+
+
+def test_costs_can_be_switched_off_and_on(opened):
+    browser, _ = opened
+    title = "document.querySelector('#figure-equity h3').textContent"
+    assert browser.run(title).endswith("after costs")
+    browser.run("document.querySelector('[data-choice=\"1\"]').click()")
+    assert browser.run(title).endswith("before costs")
+    pressed = "document.querySelector('[data-choice=\"1\"]').getAttribute('aria-pressed')"
+    assert browser.run(pressed) == "true"
+    browser.run("document.querySelector('[data-choice=\"0\"]').click()")
+
+
+def test_csv_is_what_the_button_saves(opened):
+    browser, _ = opened
+    saved = browser.run(
+        """new Promise((resolve) => {
+            URL.createObjectURL = (blob) => { blob.text().then(resolve); return "data:,"; };
+            document.querySelector('[data-csv="scores"]').click();
+        })"""
+    )
+    assert saved.startswith("method,metric,value") and saved.count("\n") > 20
+
+
+def test_dark_and_phone_and_print(opened, tmp_path):
+    browser, _ = opened
+    ink = "document.querySelector('.plot').layout.font.color"
+    light = browser.run(ink)
+    browser.dark()
+    assert until(browser, f"{ink} !== {light!r}")
+    browser.resize(390, 800, phone=True)
+    fits = "document.querySelector('.plot').layout.width === undefined"
+    narrow = "document.querySelector('.plot .main-svg').getBoundingClientRect().width < 390"
+    assert until(browser, f"{fits} && {narrow}")
+    assert browser.run("document.documentElement.scrollWidth") <= 390
+    assert browser.print(tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    assert until(browser, f"{ink} !== {light!r}")  # dark again after printing
+    assert browser.errors == []
