@@ -1,0 +1,36 @@
+"""Sparse autoencoders: dense token activations to a few active, named latents.
+
+``TopK(...).fit(activations)`` trains one, ``load("demo")`` gives the one that finsae ships,
+``train(...)`` is the whole way from a folder of activations to a saved, labelled, judged SAE.
+torch is imported when one of these names is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from finsae.sae.io import load, save
+    from finsae.sae.job import train
+    from finsae.sae.metrics import evaluate
+    from finsae.sae.topk import TopK
+    from finsae.sae.trainer import Training
+
+HOMES = {
+    "TopK": "topk",
+    "Training": "trainer",
+    "evaluate": "metrics",
+    "load": "io",
+    "save": "io",
+    "train": "job",
+}
+
+__all__ = ["TopK", "Training", "evaluate", "load", "save", "train"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Import the home of `name`; ``import finsae.sae`` alone must not load torch."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)

@@ -1,0 +1,126 @@
+"""Every coder on the menu: loss falls, sparse, rows independent, saved exactly, deterministic."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from finsae import sae
+from finsae.checks import DataError
+from finsae.plugins import MENU, make
+from finsae.sae import Training
+
+LATENTS, K, WIDTH = 64, 4, 24
+SHORT = Training(epochs=6, batch=256, lr=3e-3)
+
+
+def planted(tokens=4096, seed=0):
+    random = np.random.default_rng(seed)
+    directions = random.normal(size=(40, WIDTH))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    active = (random.random((tokens, 40)) < 0.06) * (1 + random.random((tokens, 40)))
+    noise = 0.02 * random.normal(size=(tokens, WIDTH))
+    return (active @ directions + 2.0 + noise).astype(np.float16)
+
+
+@pytest.fixture(scope="module", params=MENU["coder"])
+def name(request):
+    return request.param
+
+
+def build(name, **params):
+    settings = {"latents": LATENTS, "k": K, "training": SHORT, "device": "cpu"} | params
+    return make("coder", name, **settings)
+
+
+@pytest.fixture(scope="module")
+def fitted(name):
+    return build(name).fit(planted())
+
+
+def test_loss_falls(fitted):
+    fvu = fitted.history_["fvu"]
+    assert fvu.iloc[-1] < 0.7 * fvu.iloc[0]
+    assert sae.evaluate(fitted, planted(seed=1)).fvu < 1
+
+
+def test_codes_are_sparse_and_valid(fitted):
+    values, indices = fitted.encode(planted(seed=1))
+    assert values.shape == indices.shape == (4096, K)
+    assert values.dtype == np.float32 and indices.dtype == np.int32
+    assert (values >= 0).all() and (values > 0).any()
+    assert indices.min() >= 0 and indices.max() < LATENTS
+    assert all(len(set(row)) == K for row in indices[:200])
+
+
+def test_rows_are_independent(fitted):
+    tokens = planted(64, seed=2)
+    values, indices = fitted.encode(tokens)
+    alone, chosen = fitted.encode(tokens[10:11])
+    np.testing.assert_array_equal(chosen[0], indices[10])
+    np.testing.assert_allclose(alone[0], values[10], rtol=1e-5)
+    order = np.random.default_rng(0).permutation(64)
+    np.testing.assert_array_equal(fitted.encode(tokens[order])[1], indices[order])
+
+
+def test_saved_exactly(fitted, tmp_path):
+    tokens = planted(500, seed=3)
+    sae.save(fitted, tmp_path / "sae")
+    again = sae.load(tmp_path / "sae", device="cpu")
+    for before, after in zip(fitted.encode(tokens), again.encode(tokens), strict=True):
+        np.testing.assert_array_equal(before, after)
+    for weight in ("W_enc_", "W_dec_", "b_enc_", "b_dec_"):
+        np.testing.assert_array_equal(getattr(fitted, weight), getattr(again, weight))
+    assert again.history_.equals(fitted.history_)
+
+
+def test_same_seed_gives_the_same_bits_and_another_does_not(name, fitted):
+    again, other = build(name).fit(planted()), build(name, random_state=1).fit(planted())
+    np.testing.assert_array_equal(again.W_enc_, fitted.W_enc_)
+    np.testing.assert_array_equal(again.W_dec_, fitted.W_dec_)
+    assert not np.array_equal(other.W_dec_, fitted.W_dec_)
+
+
+def test_encode_learns_nothing(fitted):
+    before = fitted.W_enc_.copy(), fitted.b_dec_.copy()
+    fitted.encode(100 * planted(50, seed=4))
+    np.testing.assert_array_equal(fitted.W_enc_, before[0])
+    np.testing.assert_array_equal(fitted.b_dec_, before[1])
+
+
+def test_no_tokens_give_no_codes(fitted):
+    values, indices = fitted.encode(np.zeros((0, WIDTH), np.float16))
+    assert values.shape == indices.shape == (0, K)
+
+
+@pytest.mark.parametrize(
+    ("activations", "message"),
+    [
+        (np.zeros((0, WIDTH), np.float16), "no activations"),
+        (np.zeros(WIDTH, np.float16), "tokens x width"),
+        (np.ones((4096, WIDTH), np.float16), "all 4,096 tokens are the same"),
+        (planted(100), "fewer than one batch of 256"),
+        (np.where(np.arange(4096)[:, None] == 3000, np.nan, planted()), "first at token 3,000"),
+        (np.where(np.arange(4096)[:, None] == 7, np.inf, planted()), "first at token 7"),
+    ],
+)
+def test_bad_activations_are_refused(name, activations, message):
+    with pytest.raises(DataError, match=message):
+        build(name).fit(activations)
+
+
+@pytest.mark.parametrize("k", [0, LATENTS, LATENTS + 1])
+def test_bad_k_is_refused(name, k):
+    with pytest.raises(DataError, match="below latents"):
+        build(name, k=k).fit(planted())
+
+
+def test_wrong_width_nan_and_unfitted_are_refused(name, fitted):
+    with pytest.raises(DataError, match="tokens x 24"):
+        fitted.encode(np.zeros((5, WIDTH + 1), np.float32))
+    with pytest.raises(DataError, match="NaN"):
+        fitted.encode(np.full((5, WIDTH), np.nan, np.float32))
+    with pytest.raises(DataError, match="call fit"):
+        build(name).encode(planted(5))
+    with pytest.raises(DataError, match="device"):
+        build(name, device="tpu").fit(planted())
