@@ -13,7 +13,7 @@ from rich.console import Console
 
 from finsae import __version__
 from finsae.checks import DataError, one_of
-from finsae.config import Backtest, Benchmark, Data, Reading, Run, read_run
+from finsae.config import Autoencoder, Backtest, Benchmark, Data, Reading, Run, read_run
 from finsae.console import escape, score_table, text_table
 from finsae.methods import METHODS
 from finsae.store import atomic_path, write_json
@@ -147,21 +147,29 @@ def train_sae(
     ] = None,
     model: Model = DEFAULT.model,
     layer: Layer = DEFAULT.layer,
-    latents: Annotated[int, typer.Option(help="Number of latents.")] = 8192,
-    k: Annotated[int, typer.Option("--k", help="Active latents per token.")] = 16,
-    epochs: Annotated[float, typer.Option(help="Passes over the tokens.")] = 6,
+    latents: Annotated[int, typer.Option(help="Number of latents.")] = Autoencoder.latents,
+    k: Annotated[int, typer.Option("--k", help="Active latents per token.")] = Autoencoder.k,
+    epochs: Annotated[float, typer.Option(help="Passes over the tokens.")] = Autoencoder.epochs,
+    max_texts: Annotated[
+        int | None, typer.Option(help="Train on so many texts, drawn at random; default: all.")
+    ] = None,
+    dtype: Annotated[
+        str, typer.Option(help="Of the saved weights: float32 or float16.")
+    ] = Autoencoder.dtype,
     seed: Seed = 0,
     to: Annotated[str, typer.Option("--out", help="Folder to write.")] = "reports/runs/sae",
 ) -> None:
     """Train a sparse autoencoder on the activations of one layer."""
     from finsae.pipeline import train_sae as train
 
+    if companies and texts:
+        raise DataError("give --companies or --texts, not both")
     card = train(
         companies or texts,
         exclude or [],
         reading=Reading(model=model, layer=layer),
+        autoencoder=Autoencoder(latents, k, epochs, max_texts, dtype, seed),
         out=to,
-        coder={"latents": latents, "k": k, "epochs": epochs, "random_state": seed},
     )
     out.print(card, highlight=False, markup=False)
     out.print(f"Autoencoder: {to}", highlight=False, soft_wrap=True)

@@ -66,6 +66,31 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Autoencoder:
+    """How a sparse autoencoder is trained.
+
+    Attributes
+    ----------
+    latents, k : int
+        Size, and active latents per token.
+    epochs : float
+        Passes over the tokens.
+    max_texts : int or None
+        Train on so many texts, drawn at random; None: on all.
+    dtype : str
+        Of the saved weights: "float32" or "float16".
+    seed : int
+    """
+
+    latents: int = 8192
+    k: int = 16
+    epochs: float = 6.0
+    max_texts: int | None = None
+    dtype: str = "float32"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """How similarity is scored on later returns.
 

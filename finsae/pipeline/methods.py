@@ -84,8 +84,8 @@ def similarities(
     sic = past.companies.loc[wanted, "sic"]
 
     def among(matrix: Matrix) -> pd.DataFrame:
-        every = cosine(matrix, known)
-        return every.reindex(index=wanted, columns=wanted)
+        chosen: pd.DataFrame = cosine(matrix, known).loc[wanted, wanted]
+        return chosen
 
     def dense_model() -> str:
         model = reading_of(features).model
@@ -94,7 +94,8 @@ def similarities(
     def recent() -> pd.DataFrame:
         start = past.prices.index[-1] - pd.DateOffset(months=past_months)
         daily = past.select(wanted).daily()
-        return daily[daily.index > start]
+        later: pd.DataFrame = daily.loc[daily.index > start]
+        return later
 
     makers = {
         "sae": lambda: among(rows(weighted(features, known), known)),

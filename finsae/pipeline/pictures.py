@@ -39,11 +39,12 @@ def pictures(
     companies = past.companies.loc[tickers, ["name", "sic", "description"]].assign(cluster=labels)
     companies[["x", "y"]] = layout(similarity, seed=seed)
     a, b = telling_pair(similarity, past.companies["sic"])
+    value = float(similarity[a].to_numpy()[similarity.index.get_loc(b)])
     return {
         "companies": companies.reset_index(),
         "features": feature_table(known, tickers, top=TOP_FEATURES),
         "heat": heat(similarity, labels, future.monthly),
-        "explained": explain(known, a, b).assign(a=a, b=b, similarity=similarity.at[a, b]),
+        "explained": explain(known, a, b).assign(a=a, b=b, similarity=value),
         "repairs": universe.repairs,
     }
 

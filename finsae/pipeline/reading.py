@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from finsae.activations import Activations, activations_key, collect
 from finsae.checks import one_of
-from finsae.config import Reading
+from finsae.config import Autoencoder, Reading
 from finsae.features import Features, TokenCodes, pool
 from finsae.features.pooling import POOLINGS, Matrix
 from finsae.sources import sample
@@ -164,8 +164,8 @@ def train_sae(
     excluded: Sequence[str | Path],
     *,
     reading: Reading,
+    autoencoder: Autoencoder,
     out: str | Path,
-    coder: Mapping[str, Any],
 ) -> str:
     """Train an autoencoder on the texts of a file and return its model card.
 
@@ -177,20 +177,36 @@ def train_sae(
         Files whose companies are left out, by name and by text, because they are for testing.
     reading : Reading
         Model and layer.
+    autoencoder : Autoencoder
+        Size, passes, seed.
     out : path
-        Folder of the autoencoder.
-    coder : mapping
-        Parameters of `finsae.sae.TopK`: latents, k, epochs, random_state.
+        Folder of the autoencoder; a killed training in it goes on.
     """
     from finsae import sae
 
-    if texts is None:
-        bodies = sample().companies["description"].tolist()
-    else:
-        table = read_texts(texts)
-        for other in excluded:
-            table = exclude(table, read_texts(other))
-        bodies = table["description"].drop_duplicates().tolist()
+    bodies = training_texts(texts, excluded, autoencoder)
+    coder = sae.TopK(
+        autoencoder.latents,
+        autoencoder.k,
+        training=sae.Training(epochs=autoencoder.epochs),
+        random_state=autoencoder.seed,
+    )
     activations = activate(bodies, reading.model, reading.layer)
-    sae.train(activations, sae.TopK(**coder), layer=reading.layer, texts=bodies, out=out)
+    sae.train(
+        activations, coder, layer=reading.layer, texts=bodies, out=out, dtype=autoencoder.dtype
+    )
     return (Path(out) / "README.md").read_text()
+
+
+def training_texts(
+    path: str | Path | None, excluded: Sequence[str | Path], autoencoder: Autoencoder
+) -> list[str]:
+    """Read the texts to train on, without those of test companies, each once."""
+    own = sample().companies if path is None else read_texts(path)
+    table = own[["name", "description"]]
+    for other in excluded:
+        table = exclude(table, read_texts(other))
+    table = table.drop_duplicates("description")
+    if autoencoder.max_texts is not None and autoencoder.max_texts < len(table):
+        table = table.sample(autoencoder.max_texts, random_state=autoencoder.seed)
+    return [str(text) for text in table["description"]]

@@ -21,7 +21,8 @@ LEVELS = [
     {"pipeline"},
     {"plots"},
     {"report"},
-    {"cli", "__main__"},
+    {"console"},
+    {"cli"},
 ]
 BASE = 0
 ALLOWED_SIBLINGS = {("pairs", "similarity")}  # ties at the border are similarity's to find
