@@ -36,17 +36,23 @@ def score(method: str, value: float, half: float, **more: object) -> dict[str, o
 def _scores() -> pd.DataFrame:
     levels = dict(zip(METHODS, (0.41, 0.35, 0.34, 0.42, 0.40, 0.44, 0.21), strict=True))
     rows = [score(method, value, 0.03) for method, value in levels.items()]
+    methods = list(levels)
+    rows += [
+        score(a, levels[a] - levels[b], 0.02, versus=b)
+        for a in methods
+        for b in methods
+        if a != b and b not in ("sae", "major-group")
+    ]
     for metric, shift in (("mc", 0.02), ("pair_weighted", -0.03)):
         rows += [score(m, v + shift, 0.04, metric=metric) for m, v in levels.items()]
     rows += [score(m, 0.7, 0.02, metric="coverage") for m in METHODS]
     rows += [score(m, 0.3 + v, 0.9, metric="sharpe_net", n=500) for m, v in levels.items()]
-    rows += [score("sae", levels["sae"] - levels[m], 0.02, versus=m) for m in METHODS if m != "sae"]
     return pd.DataFrame(rows)
 
 
 def _provenance() -> dict[str, object]:
     return {
-        "universe": "synthetic",
+        "universe": {"name": "synthetic", "source": "files"},
         "cut": "2013-06-30",
         "formation": ["2011-07-01", "2013-06-30"],
         "trade": ["2013-07-01", "2017-12-08"],
@@ -91,6 +97,14 @@ def _tables(n: int, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
         ),
         "heat": _heat([t for t, g in zip(tickers, group, strict=True) if g == 0], rng),
         "explained": _explained(tickers),
+        "by_year": pd.DataFrame(
+            [
+                {"method": m, "year": y, "value": rng.uniform(0.2, 0.5), "months": 12}
+                for m in METHODS
+                for y in (2014, 2015, 2016)
+            ]
+        ),
+        "excluded": pd.DataFrame({"ticker": ["ZZZ"], "reason": ["no SIC code"]}),
         "repairs": pd.DataFrame(
             {
                 "ticker": tickers[:4],

@@ -7,9 +7,10 @@ symbol, filling) repeats what they say.
 
 from finsae.plots.companies import company_map, contributions, heat_map
 from finsae.plots.money import equity
-from finsae.plots.scores import leaderboard, paired_differences
+from finsae.plots.scores import by_year, leaderboard, paired_differences
 
 __all__ = [
+    "by_year",
     "company_map",
     "contributions",
     "equity",

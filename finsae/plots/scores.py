@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from finsae.methods import in_order, label
-from finsae.plots.style import COLOURS, GREY, styled
+from finsae.plots.style import COLOURS, DASHES, GREY, styled
 
 
 def leaderboard(scores: pd.DataFrame, *, axis: str) -> go.Figure:
@@ -64,6 +65,46 @@ def paired_differences(scores: pd.DataFrame, *, axis: str) -> go.Figure:
         ),
         alt="; ".join(_spoken(n, row) for n, (_, row) in zip(names, rows.iterrows(), strict=True)),
     )
+
+
+def by_year(years: pd.DataFrame) -> go.Figure:
+    """Draw every method's peer correlation in each calendar year.
+
+    Parameters
+    ----------
+    years : DataFrame
+        Columns method, year, value, months.
+    """
+    table = years.pivot_table(index="year", columns="method", values="value")
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[str(year) for year in table.index],
+                y=table[method],
+                name=label(method),
+                mode="lines+markers",
+                line={
+                    "color": COLOURS.get(method, GREY),
+                    "dash": DASHES.get(method, "solid"),
+                    "width": 2.4 if method == "sae" else 1.5,
+                },
+                hovertemplate=f"{escape(label(method))} %{{x}}: %{{y:.3f}}<extra></extra>",
+            )
+            for method in in_order(table.columns)
+        ]
+    )
+    ends = (f"{label(m)} {table[m].min():.2f} to {table[m].max():.2f}" for m in table.columns)
+    return styled(
+        figure,
+        title="The same year by year: the market moves all methods together",
+        x="year",
+        height=360,
+        reading=(
+            "Twelve months make a noisy correlation, and there are no intervals here: for the eye "
+            f"only. Population is the mean over all pairs. n = {len(table)} years."
+        ),
+        alt="; ".join(ends),
+    ).update_layout(showlegend=True, yaxis_title="peer correlation (no unit)")
 
 
 def _whiskers(rows: pd.DataFrame, names: Sequence[str], *, by: str | None = None) -> go.Scatter:

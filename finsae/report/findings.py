@@ -9,9 +9,17 @@ import pandas as pd
 
 from finsae import plots
 from finsae.methods import in_order, label
-from finsae.report.metrics import COMOVEMENT, Metric
+from finsae.report.metrics import CLUSTERS, PEERS, Metric
 from finsae.report.parts import Cell, Part, Row, Section, Words, figure, table
-from finsae.report.summary import differences, interval, levels, records, separated, summary_lines
+from finsae.report.summary import (
+    differences,
+    interval,
+    leading,
+    levels,
+    records,
+    separated,
+    summary_lines,
+)
 from finsae.result import Result
 
 
@@ -27,26 +35,39 @@ def summary(result: Result) -> Section:
 
 def leaderboard(result: Result) -> Section:
     """Show every method's scores on later returns, with intervals."""
-    scores = result.scores
+    scores, title = result.scores, "Which peers move together later"
     rows = levels(scores, "peer_correlation")
     if rows.empty:
         missing = Words(["No peer correlations were computed in this run."])
-        return Section("leaderboard", "Which peers move together later", [missing])
+        return Section("leaderboard", title, [missing])
     paired = differences(scores, "peer_correlation")
     drawn = [figure("levels", plots.leaderboard(rows, axis="peer correlation (no unit)"))]
     if len(paired):
-        axis = "difference (no unit)"
-        drawn.append(figure("differences", plots.paired_differences(paired, axis=axis)))
-    found = scores[scores["metric"].isin(COMOVEMENT)]
-    parts: list[Part] = [
-        Row(drawn),
-        table("scores", score_table(scores, COMOVEMENT), "Scores on later returns", data=found),
-        meanings(scores, COMOVEMENT),
-    ]
+        shown = plots.paired_differences(leading(paired), axis="difference (no unit)")
+        drawn.append(figure("differences", shown))
+    parts: list[Part] = [Row(drawn), *scored("scores", scores, PEERS, "Peers on later returns")]
     if len(paired):
-        shown = difference_table(paired)
-        parts.append(table("paired", shown, "Paired differences", data=paired))
-    return Section("leaderboard", "Which peers move together later", parts)
+        parts.append(
+            table("paired", difference_table(paired), "All paired differences", data=paired)
+        )
+    years = result.tables.get("by_year")
+    if years is not None and len(years):
+        parts.append(figure("years", plots.by_year(years)))
+    parts += scored("grouped", scores, CLUSTERS, "Clusters on later returns")
+    return Section("leaderboard", title, parts)
+
+
+def scored(
+    name: str, scores: pd.DataFrame, metrics: Mapping[str, Metric], caption: str
+) -> list[Part]:
+    """Tabulate the metrics that were computed, and say what they mean; nothing without any."""
+    found = scores[scores["metric"].isin(metrics)]
+    if found.empty:
+        return []
+    return [
+        table(name, score_table(scores, metrics), caption, data=found),
+        Words([f"{metric.name}: {metric.meaning}." for metric in _found(scores, metrics)], True),
+    ]
 
 
 def score_table(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
@@ -60,12 +81,6 @@ def score_table(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataF
     sizes = next(iter(columns.values()))["n"] if columns else pd.Series()
     n = [_whole(sizes.get(method)) for method in methods]
     return pd.DataFrame({"Method": [label(m) for m in methods], **shown, "n": n}, dtype=object)
-
-
-def meanings(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> Words:
-    """Define the metrics that were computed."""
-    found = [metric for key, metric in metrics.items() if key in set(scores["metric"])]
-    return Words([f"{metric.name}: {metric.meaning}." for metric in found], listed=True)
 
 
 def difference_table(paired: pd.DataFrame) -> pd.DataFrame:
@@ -93,3 +108,7 @@ def _shown(row: Mapping[str, Any], digits: int, *, signed: bool = False) -> Cell
 
 def _whole(size: Any) -> int | None:  # noqa: ANN401 - a number, None or NaN
     return None if size is None or pd.isna(size) else int(size)
+
+
+def _found(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> list[Metric]:
+    return [metric for key, metric in metrics.items() if key in set(scores["metric"])]

@@ -13,12 +13,21 @@ class Metric(NamedTuple):
     digits: int = 3
 
 
-COMOVEMENT: dict[str, Metric] = {
+PEERS: dict[str, Metric] = {
     "peer_correlation": Metric(
         "Peer correlation",
         "mean correlation of a company's monthly log returns after the cut with those of its "
         "nearest peers, averaged over companies",
     ),
+    "peer_correlation_worst_decile": Metric(
+        "Worst decile", "the same for the company that a tenth of all companies fall below"
+    ),
+    "peer_correlation_placebo_p": Metric(
+        "Placebo p", "share of random renamings of the companies whose peers do at least as well"
+    ),
+}
+
+CLUSTERS: dict[str, Metric] = {
     "mc": Metric(
         "Mean correlation (MC)",
         "mean correlation inside each cluster, averaged over clusters of whatever size, the "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from finsae import plots
 from finsae.methods import label
 from finsae.pairs.stats import SUSPICIOUS
-from finsae.report.findings import difference_table, meanings, score_table
+from finsae.report.findings import difference_table, scored
 from finsae.report.metrics import MONEY
 from finsae.report.parts import Part, Section, Words, figure, table
 from finsae.report.summary import differences, interval, levels, records
@@ -30,10 +30,7 @@ def backtest(result: Result) -> Section:
         notes = {row["method"]: interval(row, digits=2) for row in sharpe}
         drawn = [plots.equity(returns, column=kind, notes=notes) for kind in ("net", "gross")]
         parts.append(figure("equity", *drawn, choices=["after costs", "before costs"]))
-    found = scores[scores["metric"].isin(MONEY)]
-    if len(found):
-        shown = score_table(scores, MONEY)
-        parts += [table("money", shown, "Pairs by method", data=found), meanings(scores, MONEY)]
+    parts += scored("money", scores, MONEY, "Pairs by method")
     paired = differences(scores, "sharpe_net")
     if len(paired):
         caption = "Paired differences of net Sharpe ratios"

@@ -18,10 +18,12 @@ LIMITS = (
     "Returns are of prices alone unless the data card says otherwise: dividends, the cost of "
     "borrowing shares, taxes and market impact are not in the backtest, and without volumes "
     "nothing is said about capacity.",
+    "The benchmark asks for returns on both sides of the cut, so it is about companies that stayed "
+    "listed; the backtest asks for those before the cut only.",
     "Pairs are traded whether or not their cointegration survives a correction for the number of "
     "tests; the estimate of false discoveries is shown beside, and is often large.",
     "Not done here: walking the cut forward, deflating Sharpe ratios for the number of methods "
-    "tried, a placebo on random walks, hedging tests, other universes.",
+    "tried, trading random walks as a placebo, hedging tests, other universes.",
 )
 
 
@@ -37,14 +39,15 @@ def data_card(result: Result) -> Section:
     """Say which companies and dates the numbers are about, and what was repaired."""
     facts, companies = result.provenance, result.tables.get("companies")
     known = {
-        "Universe": find(facts, "universe"),
+        "Universe": find(facts, "name") or find(facts, "source"),
         "Companies": None if companies is None else f"{len(companies):,}",
         "Cut": find(facts, "cut"),
         "Formation window": _window(find(facts, "formation")),
         "Trading window": _window(find(facts, "trade")),
-        "Scored months": _window(find(facts, "scored")),
+        "Months scored": find(facts, "months_after_cut"),
+        "Peers per company": find(facts, "k"),
         "Text model": find(facts, "model"),
-        "Prices": find(facts, "prices"),
+        "Returns": find(facts, "returns"),
     }
     parts: list[Part] = [
         Facts([(term, str(value)) for term, value in known.items() if value is not None]),
@@ -55,6 +58,11 @@ def data_card(result: Result) -> Section:
         parts.append(Words(["No log of price repairs came with this run."]))
     else:
         parts.append(table("repairs", repair_counts(repairs), "Log of price hygiene", data=repairs))
+    excluded = result.tables.get("excluded")
+    if excluded is not None and len(excluded):
+        caption = f"{len(excluded)} companies left out of the comparison"
+        shown = excluded.rename(columns={"ticker": "Ticker", "reason": "Reason"})
+        parts.append(table("excluded", shown, caption, data=excluded, folded=True))
     return Section("data", "The data", parts)
 
 

@@ -54,10 +54,20 @@ def levels(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def differences(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Take the rows of one metric's paired differences, `method` minus `versus`."""
+    """Take one metric's paired differences, `method` minus `versus`, each pair once.
+
+    Where both directions were computed, the one whose first name is shown earlier is kept.
+    """
     rows = scores[(scores["metric"] == metric) & _paired(scores)]
     order = {method: i for i, method in enumerate(in_order([*rows["method"], *rows["versus"]]))}
-    return rows.sort_values(["method", "versus"], key=lambda names: names.map(order), kind="stable")
+    rows = rows.sort_values(["method", "versus"], key=lambda names: names.map(order), kind="stable")
+    pairs = [frozenset(pair) for pair in zip(rows["method"], rows["versus"], strict=True)]
+    return rows[~pd.Series(pairs, index=rows.index, dtype=object).duplicated()]
+
+
+def leading(paired: pd.DataFrame) -> pd.DataFrame:
+    """Take the differences of the first method to all others: what a reader asks first."""
+    return paired[paired["method"] == paired["method"].iloc[0]] if len(paired) else paired
 
 
 def summary_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
@@ -79,7 +89,7 @@ def summary_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     """
     return [
         *_peer_lines(scores, facts),
-        *(_difference_line(row) for row in records(differences(scores, "peer_correlation"))),
+        *_compared_lines(differences(scores, "peer_correlation")),
         *_pairs_lines(scores),
     ]
 
@@ -99,6 +109,39 @@ def _peer_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _compared_lines(paired: pd.DataFrame) -> list[str]:
+    if paired.empty:
+        return []
+    lines = [_difference_line(row) for row in records(leading(paired))]
+    best = [row for method in _methods(paired) if (row := _narrowest(paired, method))]
+    if len(_methods(paired)) < 3:
+        return lines
+    if not best:
+        return [*lines, "No method is separated above all that it was compared with."]
+    closest = best[0]
+    shown = f"closest is {label(closest['versus'])}, {interval(closest, signed=True)}"
+    return [*lines, f"{label(closest['method'])} is above all that it was compared with: {shown}."]
+
+
+def _methods(paired: pd.DataFrame) -> list[str]:
+    return in_order([*paired["method"], *paired["versus"]])
+
+
+def _narrowest(paired: pd.DataFrame, method: str) -> dict[str, Any] | None:
+    """Find a method's smallest lead, if it is separated above all that it was compared with."""
+    mine = [row for row in records(paired) if row["method"] == method]
+    turned = [_turned(row) for row in records(paired) if row["versus"] == method]
+    rows = mine + turned
+    above = all(separated(row) and row["value"] > 0 for row in rows)
+    return min(rows, key=lambda row: float(row["value"])) if above else None
+
+
+def _turned(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a difference the other way round."""
+    ends = {"value": -row["value"], "low": -row["high"], "high": -row["low"]}
+    return {**row, **ends, "method": row["versus"], "versus": row["method"]}
+
+
 def _difference_line(row: Mapping[str, Any]) -> str:
     a, b = label(row["method"]), label(row["versus"])
     shown = interval(row, signed=True)
@@ -111,7 +154,7 @@ def _difference_line(row: Mapping[str, Any]) -> str:
 
 
 def _pairs_lines(scores: pd.DataFrame) -> list[str]:
-    rows = list(records(levels(scores, "sharpe_net")))
+    rows = records(levels(scores, "sharpe_net"))
     if not rows:
         return ["No pairs backtest was part of this run."]
     traded = [row for row in rows if _known(row["value"])]
@@ -119,7 +162,7 @@ def _pairs_lines(scores: pd.DataFrame) -> list[str]:
     lines = _sharpe_lines(traded) if traded else []
     if idle:
         lines.append(f"No trades, so no Sharpe ratio: {', '.join(idle)}.")
-    compared = list(records(differences(scores, "sharpe_net")))
+    compared = records(differences(scores, "sharpe_net"))
     apart = [row for row in compared if separated(row)]
     lines += [f"Sharpe ratio: {_difference_line(row)}" for row in apart]
     if compared and not apart:

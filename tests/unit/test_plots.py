@@ -26,6 +26,7 @@ def figures(result, scores):
     return [
         plots.leaderboard(scores[scores["versus"] == ""], axis="peer correlation (no unit)"),
         plots.paired_differences(scores[scores["versus"] != ""], axis="difference (no unit)"),
+        plots.by_year(tables["by_year"]),
         plots.company_map(tables["companies"], tables["features"]),
         plots.heat_map(tables["heat"], column="similarity"),
         plots.heat_map(tables["heat"], column="correlation"),

@@ -42,7 +42,7 @@ def test_all_figures_are_drawn_without_errors_or_network(opened):
     browser, page = opened
     plots = "[...document.querySelectorAll('.plot')]"
     drawn = "plot.querySelector('.scatterlayer .trace, .barlayer .trace, .heatmaplayer image')"
-    assert browser.run(f"{plots}.length") == 7
+    assert browser.run(f"{plots}.length") == 8
     assert browser.run(f"{plots}.filter((plot) => !{drawn}).map((p) => p.dataset.figure)") == []
     assert browser.errors == []
     loaded = [url for url in browser.requests if not url.startswith(("data:", "blob:"))]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finsae.report.summary import interval, separated, summary_lines
+from finsae.report.summary import differences, interval, separated, summary_lines
 from finsae.result import SCORE_COLUMNS
 
 
@@ -41,6 +41,30 @@ def test_a_difference_whose_interval_covers_zero_is_not_separated():
 )
 def test_an_end_at_zero_covers_zero(low, high, apart):
     assert separated({"value": (low + high) / 2, "low": low, "high": high}) is apart
+
+
+def test_the_first_method_is_compared_with_all_and_the_best_is_named_only_if_separated():
+    rows = [
+        SAE,
+        row("sae", 0.06, 0.04, 0.08, versus="sic"),
+        row("sae", -0.02, -0.04, -0.001, versus="past-correlation"),
+        row("sic", -0.08, -0.1, -0.06, versus="past-correlation"),
+        row("past-correlation", 0.08, 0.06, 0.1, versus="sic"),
+    ]
+    found = lines(*rows)
+    assert sum("difference" in line for line in found) == 2
+    best = "Past correlation is above all that it was compared with: closest is SAE, "
+    assert f"{best}+0.020 [+0.001, +0.040]." in found
+    rows[2] = row("sae", -0.02, -0.04, 0.001, versus="past-correlation")
+    assert "No method is separated above all that it was compared with." in lines(*rows)
+
+
+def test_each_pair_is_taken_once():
+    both = pd.DataFrame(
+        [row("tfidf", 0.1, 0.0, 0.2, versus="sic"), row("sic", -0.1, -0.2, 0.0, versus="tfidf")]
+    )
+    kept = differences(both, "peer_correlation")
+    assert kept[["method", "versus"]].to_numpy().tolist() == [["sic", "tfidf"]]
 
 
 def test_a_difference_without_interval_is_not_compared():
