@@ -25,7 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-out = Console()
+# A file or a pipe has no width of its own; tables are not folded there.
+out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
 DEFAULT = Reading()

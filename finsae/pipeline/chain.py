@@ -96,5 +96,5 @@ def trade_files(run: Run, folder: str | Path | None, method: str) -> Result:
     """
     universe, features = open_inputs(run, folder)
     result = backtest(universe, features, run, methods=list(dict.fromkeys([method, "random"])))
-    own = {name: table.query("method == @method") for name, table in result.tables.items()}
+    own = {name: table[table["method"] == method] for name, table in result.tables.items()}
     return replace(result, tables=own)
