@@ -52,11 +52,10 @@ def _scores() -> pd.DataFrame:
 
 def _provenance() -> dict[str, object]:
     return {
-        "universe": {"name": "synthetic", "source": "files"},
+        "universe": {"source": "sample", "survivorship": "companies chosen with hindsight."},
         "cut": "2013-06-30",
         "formation": ["2011-07-01", "2013-06-30"],
         "trade": ["2013-07-01", "2017-12-08"],
-        "survivorship": "companies chosen with hindsight.",
         "model": "minilm",
         "k": 5,
         "run": {"benchmark": {"k": 5}, "seed": 0},
@@ -64,7 +63,6 @@ def _provenance() -> dict[str, object]:
         "commit": "abc1234",
         "made": "2026-11-20T00:00:00Z",
         "libraries": {"numpy": "2.4"},
-        "commands": ["finsae demo --out reports/demo"],
     }
 
 

@@ -38,8 +38,9 @@ def find(facts: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON
 def data_card(result: Result) -> Section:
     """Say which companies and dates the numbers are about, and what was repaired."""
     facts, companies = result.provenance, result.tables.get("companies")
+    universe = _universe(facts)
     known = {
-        "Universe": find(facts, "name") or find(facts, "source"),
+        "Universe": universe.get("name") or universe.get("source"),
         "Companies": None if companies is None else f"{len(companies):,}",
         "Cut": find(facts, "cut"),
         "Formation window": _window(find(facts, "formation")),
@@ -47,11 +48,11 @@ def data_card(result: Result) -> Section:
         "Months scored": find(facts, "months_after_cut"),
         "Peers per company": find(facts, "k"),
         "Text model": find(facts, "model"),
-        "Returns": find(facts, "returns"),
+        "Returns": universe.get("returns"),
     }
     parts: list[Part] = [
         Facts([(term, str(value)) for term, value in known.items() if value is not None]),
-        Words([_survivorship(facts)]),
+        Words([_survivorship(universe)]),
     ]
     repairs = result.tables.get("repairs")
     if repairs is None or repairs.empty:
@@ -78,26 +79,36 @@ def repair_counts(repairs: pd.DataFrame) -> pd.DataFrame:
 
 def provenance(result: Result) -> Section:
     """List every recorded fact, and the commands that make the run again."""
-    facts = dict(result.provenance)
-    commands = facts.pop("commands", None) or ["finsae demo", "finsae report"]
+    facts = result.provenance
     flat = [(name.replace("_", " "), shown) for name, shown in _flat(facts)]
     return Section(
         "provenance",
         "Provenance and reproduction",
-        [Words(["To make this run again:"]), Commands(commands), Facts(flat)],
+        [Words(["To make this run again:"]), Commands(_commands(facts)), Facts(flat)],
     )
 
 
-def limits(result: Result) -> Section:
+def limits(_: Result) -> Section:
     """Say what was not done and what the numbers cannot show."""
-    own = find(result.provenance, "limits") or []
-    return Section("limits", "Limits, and what was not done", [Words([*LIMITS, *own], listed=True)])
+    return Section("limits", "Limits, and what was not done", [Words(LIMITS, listed=True)])
 
 
-def _survivorship(facts: Mapping[str, Any]) -> str:
-    note = find(facts, "survivorship")
-    if note:
-        return f"Survivorship: {note}"
+def _universe(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = facts.get("universe")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _commands(facts: Mapping[str, Any]) -> list[str]:
+    commit = str(facts.get("commit") or "")
+    checkout = [f"git checkout {commit}"] if commit and not commit.endswith("+") else []
+    if _universe(facts).get("source") == "sample":
+        return [*checkout, "finsae demo --out reports/demo"]
+    return [*checkout, "finsae demo --config run.toml    # the values under `run` below"]
+
+
+def _survivorship(universe: Mapping[str, Any]) -> str:
+    if universe.get("survivorship"):
+        return f"Survivorship: {universe['survivorship']}"
     return (
         "Survivorship: nothing was recorded. Unless the list of companies was drawn up at the cut, "
         "assume that it holds survivors only, which flatters every method."

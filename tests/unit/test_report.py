@@ -197,7 +197,7 @@ def test_a_sharpe_ratio_beyond_three_is_flagged(run):
 
 
 def test_without_a_note_survivorship_is_assumed(run):
-    facts = {name: fact for name, fact in run.provenance.items() if name != "survivorship"}
+    facts = {**run.provenance, "universe": {"source": "files"}}
     assert "holds survivors only" in words_of(replace(run, provenance=facts))["data"]
 
 
