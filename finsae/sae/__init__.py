@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from finsae.sae.io import load, save
+    from finsae.sae.io import load, save, weights_path
     from finsae.sae.job import train
     from finsae.sae.metrics import evaluate
     from finsae.sae.topk import TopK
@@ -24,9 +24,10 @@ HOMES = {
     "load": "io",
     "save": "io",
     "train": "job",
+    "weights_path": "io",
 }
 
-__all__ = ["TopK", "Training", "evaluate", "load", "save", "train"]
+__all__ = ["TopK", "Training", "evaluate", "load", "save", "train", "weights_path"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

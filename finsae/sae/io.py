@@ -7,7 +7,6 @@ SAELens reads the folder as a "topk" SAE with the same outputs. finsae adds ``la
 from __future__ import annotations
 
 import json
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,9 @@ from finsae.sae.topk import TopK
 from finsae.store import atomic_path, plain, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
-SHIPPED = {"demo": "minilm-l5-topk"}
+PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
+SHIPPED = {"demo": PRETRAINED / "minilm-l5-topk"}
+FILE = "sae_weights.safetensors"
 WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")
 DTYPES = ("float16", "float32")
 
@@ -54,7 +55,7 @@ def save(coder: TopK, folder: str | Path, *, dtype: str = "float32", card: str =
         weights = {name: getattr(coder, f"{name}_").astype(dtype) for name in WEIGHTS}
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise DataError("weights beyond 65,504 do not fit into float16: save as float32")
-    with atomic_path(place / "sae_weights.safetensors") as temporary:
+    with atomic_path(place / FILE) as temporary:
         save_file(weights, temporary)
     write_table(place / "labels.parquet", coder.labels_)
     write_table(place / "history.parquet", coder.history_)
@@ -103,17 +104,28 @@ def load(name: str | Path, *, device: str | None = None) -> TopK:
     DataError
         If there is no SAE, or none of this kind.
     """
-    if str(name) in SHIPPED:
-        with as_file(files("finsae") / "pretrained" / SHIPPED[str(name)]) as folder:
-            return _read(folder, device)
-    folder = Path(name)
+    return _read(_folder(name), device)
+
+
+def weights_path(name: str | Path) -> Path:
+    """Return the file of an SAE's weights, whose hash names it; `name` as for `load`.
+
+    Raises
+    ------
+    DataError
+        If there is no SAE.
+    """
+    return _folder(name) / FILE
+
+
+def _folder(name: str | Path) -> Path:
+    folder = SHIPPED.get(str(name), Path(name))
     if not (folder / "cfg.json").is_file():
-        hint = nearest(name, SHIPPED)
         raise DataError(
             f'no SAE at "{name}": neither a folder with cfg.json nor a shipped name '
-            f"({', '.join(SHIPPED)}){hint}"
+            f"({', '.join(SHIPPED)}){nearest(name, SHIPPED)}"
         )
-    return _read(folder, device)
+    return folder
 
 
 def _read(folder: Path, device: str | None) -> TopK:
@@ -158,7 +170,7 @@ def _readable(folder: Path) -> dict[str, Any]:
 
 
 def _weights(folder: Path) -> dict[str, npt.NDArray[Any]]:
-    path = folder / "sae_weights.safetensors"
+    path = folder / FILE
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:

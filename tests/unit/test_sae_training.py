@@ -258,6 +258,7 @@ def test_foreign_or_damaged_folders_are_refused(tmp_path):
     with pytest.raises(DataError, match='did you mean "demo"'):
         sae.load("demmo")
     folder = saved(tmp_path)
+    assert sae.weights_path(folder).is_file()
     config = json.loads((folder / "cfg.json").read_text())
     for wrong, message in (
         ({"architecture": "gated"}, "architecture is 'gated'"),
