@@ -13,6 +13,7 @@ from finsae.pairs.cointegration import log_prices
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
 
+CONVERGED, STOP, TIME, MISSING = 1, 2, 3, 4
 EXITS = ("", "converged", "stop", "time", "missing price")
 """Why a rule gives a position up; a rule's `exits` holds places in this list."""
 
@@ -132,15 +133,16 @@ class ZScore:
         before = np.full(pairs, np.nan)
         for day, now in enumerate(z):
             age += 1
-            missing = np.isnan(now)
             # A position's own z is negative while it waits; it has converged at -exit or above.
-            converged = held * now >= -self.exit
-            stopped = held * now <= -stop
-            late = age >= longest
-            why = np.select([missing, converged, stopped, late], [4, 1, 2, 3], 0)
+            own = held * now
+            why = np.zeros(pairs, dtype=np.int8)
+            why[age >= longest] = TIME
+            why[own <= -stop] = STOP
+            why[own >= -self.exit] = CONVERGED
+            why[np.isnan(now)] = MISSING
             why[held == 0] = 0
             resting[resting * now >= -self.exit] = 0
-            resting = np.where((why == 2) | (why == 3), held, resting)
+            resting = np.where((why == STOP) | (why == TIME), held, resting)
             free = (held == 0) & (resting == 0)
             held[why > 0] = 0
             size = np.abs(now)

@@ -1,0 +1,145 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from finsae.checks import DataError
+from finsae.pairs import simulate
+from finsae.pairs.rules import EXITS
+
+PAIRS = pd.DataFrame({"y": ["A"], "x": ["B"]})
+DAYS = pd.bdate_range("2020-01-06", periods=6, name="date")
+
+
+def prices(a, b=10.0):
+    return pd.DataFrame({"A": a, "B": b}, index=DAYS, dtype=float)
+
+
+def held(*sides, hedge=1.0):
+    """Weights of one pair, side by side."""
+    legs = np.array([1.0, -hedge]) / (1.0 + hedge)
+    return np.array(sides, dtype=float)[:, None, None] * legs
+
+
+def codes(*reasons):
+    return np.array([[EXITS.index(reason)] for reason in reasons], dtype=np.int8)
+
+
+def test_a_trade_by_hand():
+    """Half a unit of each leg: 0.05 shares at 10, sold at 12 and 10, at 10 bp a leg and side."""
+    closes = prices([9, 9, 10, 11, 12, 13])
+    book = simulate(held(0, 1, 1, 0, 0, 0), closes, pairs=PAIRS, cost_bps=10)
+    trade = book.trades.iloc[0]
+    assert (trade["entry"], trade["exit"], trade["days"]) == (DAYS[2], DAYS[4], 2)
+    assert (trade["entry_y"], trade["exit_y"], trade["exit_x"]) == (10.0, 12.0, 10.0)
+    assert (trade["shares_y"], trade["shares_x"]) == pytest.approx((0.05, -0.05))
+    assert trade["gross"] == pytest.approx(0.05 * 2)
+    assert trade["costs"] == pytest.approx(0.001 * (0.5 + 0.5 + 0.6 + 0.5))
+    assert trade["net"] == pytest.approx(trade["gross"] - trade["costs"])
+    assert book.returns["gross"].tolist() == pytest.approx([0, 0, 0, 0.05, 0.05, 0])
+    assert book.returns["net"].tolist() == pytest.approx([0, 0, -0.001, 0.05, 0.05 - 0.0011, 0])
+    assert book.returns["n_open"].tolist() == [0, 0, 1, 1, 0, 0]
+    assert book.returns["gross_exposure"].tolist() == pytest.approx([0, 0, 1, 1.05, 0, 0])
+
+
+def test_shares_are_fixed_while_the_weights_are():
+    closes = prices([10, 10, 20, 40, 20, 10])
+    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, cost_bps=10)
+    assert book.traded[0].tolist() == pytest.approx([0, 1.0, 0, 0, 0, 0.5 + 0.5])
+    assert len(book.trades) == 1
+
+
+def test_a_turn_is_two_trades():
+    closes = prices([10, 10, 11, 12, 11, 10])
+    book = simulate(held(1, 1, -1, -1, -1, -1), closes, pairs=PAIRS, cost_bps=10)
+    assert book.trades["side"].tolist() == [1, -1]
+    assert book.trades["exit"][0] == book.trades["entry"][1] == DAYS[3]
+    assert book.trades["gross"].tolist() == pytest.approx([0.05 * 2, 0.5 / 12 * 2])
+
+
+def test_a_changed_hedge_trades_the_difference_within_one_trade():
+    weights = np.concatenate([held(1, 1, hedge=1.0), held(1, 1, 0, 0, hedge=3.0)])
+    book = simulate(weights, prices([10] * 6), pairs=PAIRS, cost_bps=10)
+    assert book.traded[0].tolist() == pytest.approx([0, 1.0, 0, 0.25 + 0.25, 0, 1.0])
+    assert len(book.trades) == 1
+    assert book.trades["costs"][0] == pytest.approx(0.001 * 2.5)
+
+
+def test_a_missing_price_delays_the_trade():
+    closes = prices([10, np.nan, 10, 12, np.nan, 14])
+    book = simulate(held(1, 1, 1, 0, 0, 0), closes, pairs=PAIRS, cost_bps=0)
+    trade = book.trades.iloc[0]
+    assert (trade["entry"], trade["exit"]) == (DAYS[2], DAYS[5])
+    assert book.gross[0].tolist() == pytest.approx([0, 0, 0, 0.1, 0, 0.1])
+
+
+def test_the_latest_decision_counts_after_a_gap():
+    closes = prices([10, np.nan, np.nan, 10, 11, 12])
+    book = simulate(held(1, 1, 0, 0, 0, 0), closes, pairs=PAIRS)
+    assert len(book.trades) == 0 and (book.returns == 0).all(axis=None)
+
+
+def test_what_is_open_at_the_end_is_sold_at_the_last_prices_known():
+    closes = prices([10, 10, 12, 11, np.nan, np.nan])
+    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, cost_bps=10)
+    trade = book.trades.iloc[0]
+    assert (trade["exit"], trade["exit_y"], trade["reason"]) == (DAYS[5], 11.0, "end of window")
+    assert trade["costs"] == pytest.approx(0.001 * (1.0 + 0.55 + 0.5))
+    assert book.held[0].iloc[-1] == 0.0
+
+
+def test_nothing_is_opened_on_the_last_day():
+    book = simulate(held(0, 0, 0, 0, 1, 1), prices([10] * 6), pairs=PAIRS)
+    assert len(book.trades) == 0
+
+
+def test_reasons_of_exits():
+    closes = prices([10] * 6)
+    stop = codes("", "", "", "stop", "", "")
+    assert simulate(held(0, 1, 1, 0, 0, 0), closes, pairs=PAIRS, exits=stop).trades["reason"][
+        0
+    ] == ("stop")
+    unnamed = simulate(held(0, 1, 1, 0, 0, 0), closes, pairs=PAIRS)
+    assert unnamed.trades["reason"].tolist() == ["signal"]
+    early = codes("stop", "", "", "", "", "")
+    running = simulate(held(0, 1, 1, 1, 1, 1), closes, pairs=PAIRS, exits=early)
+    assert running.trades["reason"].tolist() == ["end of window"]
+
+
+def test_capital_is_committed_to_every_pair():
+    closes = prices([10, 10, 12, 12, 12, 12]).assign(C=5.0, D=6.0)
+    pairs = pd.DataFrame({"y": ["A", "C"], "x": ["B", "D"]})
+    weights = np.concatenate([held(1, 1, 0, 0, 0, 0), held(0, 0, 0, 0, 0, 0)], axis=1)
+    book = simulate(weights, closes, pairs=pairs, cost_bps=0)
+    assert book.returns["gross"].sum() == pytest.approx(0.5 * 0.1)
+
+
+def test_a_book_without_pairs_earns_nothing():
+    empty = PAIRS.head(0)
+    book = simulate(np.zeros((6, 0, 2)), prices([10] * 6), pairs=empty)
+    assert (book.returns == 0).all(axis=None) and len(book.returns) == 6
+    assert len(book.trades) == 0
+
+
+def test_a_pair_that_was_not_traded_cannot_be_taken():
+    book = simulate(held(1, 1, 0, 0, 0, 0), prices([10] * 6), pairs=PAIRS)
+    with pytest.raises(DataError, match="B, A was not traded"):
+        book.take(pd.DataFrame({"y": ["B"], "x": ["A"]}))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"weights": held(1, 1)}, "do not fit"),
+        ({"weights": 3 * held(1, 1, 1, 1, 1, 1)}, r"\[-1, 1\]"),
+        ({"weights": np.nan * held(1, 1, 1, 1, 1, 1)}, "not NaN"),
+        ({"prices": prices([10, 10, 0, 10, 10, 10])}, "above zero"),
+        ({"pairs": pd.DataFrame({"y": ["A"], "x": ["Z"]})}, "no prices for Z"),
+        ({"cost_bps": -1.0}, "zero or more"),
+        ({"exits": codes("", "")}, "exits of shape"),
+    ],
+)
+def test_bad_input_is_named(change, said):
+    valid = {"weights": held(0, 1, 1, 1, 0, 0), "prices": prices([10] * 6), "pairs": PAIRS}
+    options = {**valid, **change}
+    with pytest.raises(DataError, match=said):
+        simulate(options.pop("weights"), options.pop("prices"), **options)
