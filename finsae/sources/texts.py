@@ -14,11 +14,11 @@ from finsae.checks import DataError, nearest
 LEGAL = frozenset(
     re.findall(
         r"\w+",
-        """ab ag adr and ads anonim as asa berhad bhd bv class co common company cos corp
-        corporation cv de depositary doo each fpo gdr gmbh group hldg hldgs holding holdings inc incorporated
-        inh international jsc kg kgaa kk limited llc llp lp ltd na nv on ord ordinary oyj pcl plc
-        preferred pt pte public publ qpsc reg registered reit sa sab sas se share shares sirketi
-        spa sponsored stock tbk the trust unit units usa""",
+        """ab ag adr and ads anonim as asa berhad bhd bv class co common companies company cos
+        corp corporation cv de depositary doo each fpo gdr gmbh group hldg hldgs holding holdings
+        inc incorporated inh international jsc kg kgaa kk limited llc llp lp ltd na nv on ord
+        ordinary oyj pcl plc preferred pt pte public publ qpsc reg registered reit sa sab sas se
+        share shares sirketi spa sponsored stock tbk the trust unit units usa""",
     )
 )
 # Words of a text's opening in which its company's name is looked for.

@@ -31,7 +31,7 @@ class Transformer:
     window : int
         Most tokens of one forward, special tokens included; the model's own limit if that is lower.
     overlap : int
-        Tokens that neighbouring windows of a long text share.
+        Tokens that neighbouring windows of a long text share, at most half of a window.
     batch_tokens : int
         Token budget of a batch, padding included. Changes speed and memory, not results.
     device : str, optional
@@ -162,15 +162,16 @@ class Transformer:
 
     def _windows(self, lengths: Sequence[int]) -> list[Window]:
         size = min(self.window, self._network.limit) - self._network.extra
-        if not 0 <= self.overlap <= size // 2:
+        if size < 1 or self.overlap < 0:
             raise DataError(
-                f"overlap is {self.overlap}, but a window of {self.window} holds {size} tokens of "
-                f"text: choose an overlap from 0 to {max(size // 2, 0)}, or a larger window"
+                f"window is {self.window} and overlap {self.overlap}: a window must hold a token "
+                f"besides {self._network.extra} special ones, and overlaps cannot be negative"
             )
+        overlap = min(self.overlap, size // 2)
         return [
             piece
             for text, length in enumerate(lengths)
-            for piece in windows(text, length, size=size, overlap=self.overlap)
+            for piece in windows(text, length, size=size, overlap=overlap)
         ]
 
     def _batches(self, pieces: Sequence[Window]) -> Iterator[list[Window]]:
