@@ -15,7 +15,7 @@ from finsae.checks import DataError
 from finsae.sae.batches import Rows
 from finsae.sae.io import save
 from finsae.sae.labels import label_latents
-from finsae.sae.metrics import Evaluation, evaluate
+from finsae.sae.metrics import evaluate
 from finsae.sae.topk import TopK
 from finsae.sae.trainer import Training
 from finsae.store import hash_texts, provenance
@@ -79,6 +79,7 @@ def train(
         coder.labels_ = label_latents(
             coder, tokens, offsets=offsets, spans=source.spans, texts=texts
         )
+    settings = coder.training or Training()
     coder.layer_, coder.model_ = layer, source.meta["model"]
     coder.provenance_ = provenance(
         model_hash=source.meta["model_hash"],
@@ -86,12 +87,13 @@ def train(
         texts=len(source),
         texts_hash=source.meta["texts_hash"],
         tokens=len(learn),
-        training=asdict(coder.training or Training()),
+        training=asdict(settings),
+        learning_rate=settings.full_rate(coder.latents),
         seed=coder.random_state,
         seconds=round(_seconds(coder)),
         evaluation=found.summary(),
     )
-    save(coder, place, dtype=dtype, card=model_card(coder, found, notes or {}))
+    save(coder, place, dtype=dtype, card=model_card(coder, notes or {}))
     (place / CHECKPOINT).unlink(missing_ok=True)
     return coder
 
@@ -123,28 +125,29 @@ def _seconds(coder: TopK) -> float:
     )
 
 
-def model_card(coder: TopK, found: Evaluation, notes: Mapping[str, str]) -> str:
+def model_card(coder: TopK, notes: Mapping[str, str]) -> str:
     """Write the model card: what the SAE reads, how it was trained, how good it is."""
-    made, training = coder.provenance_, coder.training or Training()
-    history = coder.history_.iloc[-1]
+    made, history = coder.provenance_, coder.history_.iloc[-1]
+    training, found = made["training"], made["evaluation"]
     facts: dict[str, Any] = {
         "Reads": f"{coder.model_}, output of transformer block {coder.layer_} (from 1), "
         f"width {len(coder.b_dec_)}, raw activations",
         "Model hash": made["model_hash"],
         "Latents, k": f"{coder.latents:,}, {coder.k}",
         "Texts": f"{made['texts']:,} (hash {made['texts_hash']}), {HELD_OUT:.0%} held out",
-        "Tokens": f"{made['tokens']:,} to learn from, {training.epochs:g} passes, "
+        "Tokens": f"{made['tokens']:,} to learn from, {training['epochs']:g} passes, "
         f"{history['tokens']:,.0f} seen",
-        "Seed": coder.random_state,
+        "Learning rate": f"{made['learning_rate']:.3g}",
+        "Seed": made["seed"],
         "Training": f"{made['seconds']:,} s; commit {made['commit']}; {made['made']}",
-        "FVU, held out": f"{found.fvu:.4f} on {found.tokens:,} tokens",
-        "L0, held out": f"{found.l0:.2f}",
-        "Cosine, held out": f"{found.cosine:.4f}",
+        "FVU, held out": f"{found['fvu']:.4f} on {found['tokens']:,} tokens",
+        "L0, held out": f"{found['l0']:.2f}",
+        "Cosine, held out": f"{found['cosine']:.4f}",
         "Dead latents": f"{history['dead']:.2%} at the end of training; "
-        f"{found.dead:.2%} fire on no held-out token",
+        f"{found['dead']:.2%} fire on no held-out token",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    extra = "".join(f"\n## {heading}\n\n{text.strip()}\n" for heading, text in notes.items())
+    extra = "".join(f"\n## {heading}\n\n{text.rstrip()}\n" for heading, text in notes.items())
     return (
         f"# TopK sparse autoencoder, {coder.model_} layer {coder.layer_}\n\n"
         f"| | |\n|---|---|\n{table}\n\n"

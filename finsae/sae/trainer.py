@@ -67,6 +67,10 @@ class Training:
         if self.warmup + self.decay > 1:
             raise DataError("Training.warmup and Training.decay together exceed all steps")
 
+    def full_rate(self, latents: int) -> float:
+        """Learning rate between warm-up and decay."""
+        return self.lr or 2e-4 / (latents / 2**14) ** 0.5
+
     def rate(self, step: int, steps: int) -> float:
         """Learning rate at `step` as a share of its full value."""
         rise = (step + 1) / max(1.0, self.warmup * steps)
@@ -117,7 +121,7 @@ class Trainer:
         self.scale = float(width**0.5 / (some - centre).norm(dim=1).mean())
         some, centre = some * self.scale, centre * self.scale
         self.weights = initial_weights(latents, k, some=some, centre=centre, seed=seed)
-        self.lr = training.lr or 2e-4 / (latents / 2**14) ** 0.5
+        self.lr = training.full_rate(latents)
         self.optimiser = torch.optim.Adam(
             [w.requires_grad_() for w in self.weights], lr=self.lr, eps=6.25e-10, fused=True
         )

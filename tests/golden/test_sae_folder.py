@@ -1,0 +1,76 @@
+"""A saved folder against SAELens' own formula, and the shipped SAE."""
+
+import json
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from finsae import sae
+from finsae.sae.labels import NEVER
+
+SHIPPED = files("finsae") / "pretrained" / "minilm-l5-topk"
+
+
+def saelens_topk(folder, x):
+    """What SAELens 6.54 computes for a "topk" folder with these settings, densely."""
+    config = json.loads((folder / "cfg.json").read_text())
+    w = {
+        name: a.astype(np.float64)
+        for name, a in load_file(folder / "sae_weights.safetensors").items()
+    }
+    assert config["architecture"] == "topk" and config["apply_b_dec_to_input"]
+    assert config["normalize_activations"] == "none"
+    assert not config["rescale_acts_by_decoder_norm"]
+    pre = (x - w["b_dec"]) @ w["W_enc"] + w["b_enc"]
+    kept = np.argpartition(-pre, config["k"], axis=1)[:, : config["k"]]
+    codes = np.zeros_like(pre)
+    np.put_along_axis(codes, kept, np.maximum(np.take_along_axis(pre, kept, 1), 0), 1)
+    return codes, codes @ w["W_dec"] + w["b_dec"]
+
+
+def test_folder_means_what_saelens_reads():
+    coder = sae.load("demo", device="cpu")
+    x = np.random.default_rng(0).normal(size=(50, 384)) + coder.b_dec_
+    codes, x_hat = saelens_topk(SHIPPED, x)
+    values, indices = coder.encode(x)
+    dense = np.zeros_like(codes)
+    np.put_along_axis(dense, indices.astype(np.int64), values, 1)
+    np.testing.assert_allclose(dense, codes, atol=1e-5)
+    np.testing.assert_allclose(coder.decode(values, indices), x_hat, atol=1e-5)
+
+
+def test_shipped_sae_is_what_its_card_says():
+    coder = sae.load("demo")
+    assert (coder.latents, coder.model_, coder.layer_) == (8192, "minilm", 5)
+    assert coder.W_enc_.shape == (384, 8192) and coder.W_dec_.shape == (8192, 384)
+    np.testing.assert_allclose(np.linalg.norm(coder.W_dec_, axis=1), 1, atol=1e-3)
+    size = sum(path.stat().st_size for path in SHIPPED.iterdir())
+    assert size <= 16 * 2**20
+    measured = coder.provenance_["evaluation"]
+    assert measured["fvu"] < 0.3 and measured["l0"] <= coder.k
+    assert coder.history_["dead"].iloc[-1] < 0.05
+    card = (SHIPPED / "README.md").read_text()
+    assert f"{measured['fvu']:.4f}" in card
+    for word in ("Licence", "vintage", "Seed", "Command"):
+        assert word.lower() in card.lower()
+
+
+def test_shipped_latents_are_named():
+    labels = sae.load("demo").labels_
+    named = labels["label"][labels["label"] != NEVER]
+    assert len(named) > 7_500
+    assert named.str.len().between(1, 80).all()
+    for topic in ("drilling", "bank", "clinical", "software"):
+        assert named.str.contains(topic).any(), topic
+
+
+@pytest.mark.slow
+def test_shipped_sae_explains_text_it_was_not_trained_on():
+    from finsae.embed.transformer import Transformer
+
+    text = "The company drills for oil and gas in Texas and operates refineries and pipelines."
+    _, tokens, _ = next(iter(Transformer("minilm").tokens([text], layers=[5])))
+    coder = sae.load("demo")
+    assert sae.evaluate(coder, tokens[:, 0]).fvu < 0.5
