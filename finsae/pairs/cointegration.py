@@ -92,9 +92,10 @@ def engle_granger(
     for days in np.unique(nobs):
         members = np.flatnonzero(nobs == days)
         for block in np.array_split(members, 1 + len(members) * int(days) // _BLOCK):
-            kept = common[block]
-            a = rows_y[block][kept].reshape(len(block), days)
-            b = rows_x[block][kept].reshape(len(block), days)
+            a, b = rows_y[block], rows_x[block]
+            if days < a.shape[1]:
+                a = a[common[block]].reshape(len(block), days)
+                b = b[common[block]].reshape(len(block), days)
             result[:, block] = _test_block(a, b, trend=trend, maxlag=maxlag, autolag=autolag)
     frame = pd.DataFrame(result.T, columns=["stat", "pvalue", "hedge", "intercept", "lags"])
     return frame.assign(lags=frame["lags"].fillna(-1).astype(int), nobs=nobs)
