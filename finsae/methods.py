@@ -35,5 +35,6 @@ def in_order(methods: Iterable[str]) -> list[str]:
 
 
 def label(method: str) -> str:
-    """Name a method as a reader would; a name of the user's own is left as it is."""
-    return LABELS.get(method, method)
+    """Name a method as a reader would, "sae (mst)" too; a user's own name is left as it is."""
+    name, space, rest = method.partition(" ")
+    return LABELS.get(name, name) + space + rest

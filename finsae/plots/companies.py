@@ -20,8 +20,9 @@ def company_map(
     features: pd.DataFrame | None = None,
     *,
     names: Mapping[Any, str] | None = None,
+    by: str = "cluster",
 ) -> go.Figure:
-    """Draw companies in the plane, the seven largest clusters coloured.
+    """Draw companies in the plane, the seven largest groups coloured.
 
     Parameters
     ----------
@@ -30,29 +31,34 @@ def company_map(
     features : DataFrame, optional
         Columns ticker, label, value: the features shown on hovering, the three largest.
     names : mapping, optional
-        Names of clusters; by default "cluster <label>".
+        Names of clusters; by default "cluster <label>". A cluster without a name is none.
+    by : str
+        Column whose groups are coloured, "cluster" or "industry".
 
     Notes
     -----
     The last trace is empty and named "found": a page's search draws its hit with it.
     """
-    shown = companies.assign(text=_hover(companies, features, names or {}))
-    sizes = shown["cluster"].value_counts()
-    large = [c for c in sizes.index[: len(SYMBOLS)] if sizes[c] > 1 and str(c) != "-1"]
-    others = shown[~shown["cluster"].isin(large)]
+    names = names or {c: f"cluster {c}" for c in companies["cluster"].unique()}
+    groups = companies["cluster"].map(names) if by == "cluster" else companies[by]
+    shown = companies.assign(text=_hover(companies, features, names), group=groups)
+    sizes = shown["group"].value_counts()
+    large = list(sizes[sizes > 1].index[: len(SYMBOLS)])
+    others = shown[~shown["group"].isin(large)]
     figure = go.Figure(_points(others, f"others ({len(others)})", GREY, "circle"))
-    for cluster, colour, symbol in zip(large, OKABE_ITO, SYMBOLS, strict=False):
-        title = escape((names or {}).get(cluster, f"cluster {cluster}"))
-        group = shown[shown["cluster"] == cluster]
-        figure.add_trace(_points(group, f"{title} ({len(group)})", colour, symbol))
+    for name, colour, symbol in zip(large, OKABE_ITO, SYMBOLS, strict=False):
+        members = shown[shown["group"] == name]
+        title = escape(f"{short(name, 30)} ({len(members)})")
+        figure.add_trace(_points(members, title, colour, symbol))
     figure.add_trace(_ring())
+    what = {"cluster": "clusters", "industry": "industries (SIC major groups)"}[by]
     styled(
         figure,
         title="Companies near one another have similar features",
         height=560,
         reading=(
             "Only nearness means something: the axes have no unit, and a plane cannot keep all "
-            f"distances. Coloured: the {len(large)} largest clusters. n = {len(shown)} companies."
+            f"distances. Coloured: the {len(large)} largest {what}. n = {len(shown)} companies."
         ),
         alt=f"Scatter of {len(shown)} companies; the clusters' table below lists their members.",
     )
@@ -175,7 +181,7 @@ def _hover(
         top = {str(t): "; ".join(group["label"].astype(str)[:3]) for t, group in largest}
     texts = []
     for row in companies.to_dict("records"):
-        cluster = names.get(row["cluster"], f"cluster {row['cluster']}")
+        cluster = names.get(row["cluster"], "in no cluster")
         lines = [row.get("industry") or "", cluster, top.get(row["ticker"], "")]
         head = f"<b>{escape(str(row['name']))}</b> ({escape(str(row['ticker']))})"
         texts.append("<br>".join([head, *(escape(short(line, 70)) for line in lines if line)]))

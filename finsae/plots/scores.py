@@ -79,7 +79,7 @@ def by_year(years: pd.DataFrame) -> go.Figure:
     figure = go.Figure(
         [
             go.Scatter(
-                x=[str(year) for year in table.index],
+                x=table.index.astype(str),
                 y=table[method],
                 name=label(method),
                 mode="lines+markers",
@@ -104,7 +104,9 @@ def by_year(years: pd.DataFrame) -> go.Figure:
             f"only. Population is the mean over all pairs. n = {len(table)} years."
         ),
         alt="; ".join(ends),
-    ).update_layout(showlegend=True, yaxis_title="peer correlation (no unit)")
+    ).update_layout(
+        showlegend=True, yaxis_title="peer correlation (no unit)", xaxis_type="category"
+    )
 
 
 def _whiskers(rows: pd.DataFrame, names: Sequence[str], *, by: str | None = None) -> go.Scatter:

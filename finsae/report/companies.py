@@ -10,6 +10,7 @@ import pandas as pd
 
 from finsae import plots
 from finsae.cluster.sic_table import MAJOR_GROUPS
+from finsae.methods import label
 from finsae.report.parts import Cell, Part, Row, Section, Words, figure, marked, table
 from finsae.report.summary import records
 from finsae.result import Result
@@ -30,12 +31,13 @@ def company_map(result: Result) -> Section:
     if companies is None or not {"x", "y", "cluster"} <= set(companies.columns):
         return Section("map", title, [Words(["This run has no map of companies."])])
     features = result.tables.get("features")
-    drawn = plots.company_map(
-        companies.assign(industry=[industry(sic) for sic in companies["sic"]]),
-        features,
-        names=cluster_names(companies, features),
-    )
-    return Section("map", title, [figure("companies", drawn, search=True)])
+    known = companies.assign(industry=[industry(sic) for sic in companies["sic"]])
+    names = cluster_names(companies, features)
+    drawn = [
+        plots.company_map(known, features, names=names, by=by) for by in ("industry", "cluster")
+    ]
+    choices = ["coloured by industry", "coloured by cluster"]
+    return Section("map", title, [figure("companies", *drawn, choices=choices, search=True)])
 
 
 def cards(result: Result) -> list[dict[str, Any]]:
@@ -86,7 +88,7 @@ def clusters(result: Result) -> Section:
         alone = len(companies) - int(summary["Companies"].sum())
         parts += [
             Words([f"{len(summary)} clusters of two or more; {alone} companies are in none."]),
-            table("clusters", summary, "Clusters, the largest first", folded=len(summary) > 40),
+            table("clusters", summary, "Clusters, the largest first"),
         ]
     labels = result.tables.get("clusters")
     if labels is not None and len(labels):
@@ -142,7 +144,7 @@ def clusterings(labels: pd.DataFrame) -> pd.DataFrame:
         sizes = sizes[sizes > 1]
         rows.append(
             {
-                "Clustering": name,
+                "Clustering": label(str(name)),
                 "Clusters of two or more": len(sizes),
                 "Largest": int(sizes.max()) if len(sizes) else 0,
                 "Share of companies in one": float(sizes.sum() / len(group)),

@@ -75,7 +75,7 @@ def score_table(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataF
     columns = {key: levels(scores, key) for key in metrics if key in set(scores["metric"])}
     methods = in_order(method for rows in columns.values() for method in rows["method"])
     shown = {
-        metrics[key].name: [_score(rows, method, metrics[key].digits) for method in methods]
+        metrics[key].name: [_score(rows, method, metrics[key]) for method in methods]
         for key, rows in columns.items()
     }
     sizes = next(iter(columns.values()))["n"] if columns else pd.Series()
@@ -98,8 +98,12 @@ def difference_table(paired: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _score(rows: pd.DataFrame, method: str, digits: int) -> Cell | None:
-    return _shown(records(rows.loc[[method]])[0], digits) if method in rows.index else None
+def _score(rows: pd.DataFrame, method: str, metric: Metric) -> Cell | None:
+    if method not in rows.index:
+        return None
+    row = records(rows.loc[[method]])[0]
+    scaled = {end: row[end] * metric.scale for end in ("value", "low", "high")}
+    return _shown(scaled, metric.digits)
 
 
 def _shown(row: Mapping[str, Any], digits: int, *, signed: bool = False) -> Cell:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 
 class Metric(NamedTuple):
-    """A metric as a reader meets it."""
+    """A metric as a reader meets it; percentages are kept as fractions and shown times 100."""
 
     name: str
     meaning: str
     digits: int = 3
+    scale: float = 1.0
 
 
 PEERS: dict[str, Metric] = {
@@ -36,7 +37,7 @@ CLUSTERS: dict[str, Metric] = {
     "pair_weighted": Metric(
         "Pair-weighted", "mean correlation over all pairs that share a cluster"
     ),
-    "coverage": Metric("Coverage", "share of companies in a cluster of two or more", 2),
+    "coverage": Metric("Coverage, %", "share of companies in a cluster of two or more", 0, 100),
 }
 
 MONEY: dict[str, Metric] = {
@@ -48,10 +49,10 @@ MONEY: dict[str, Metric] = {
     ),
     "sharpe_gross": Metric("Gross Sharpe", "the same before costs", 2),
     "return_annual": Metric(
-        "Net return a year", "on committed capital, one unit per pair, not compounded", 4
+        "Net return a year, %", "on committed capital, one unit per pair, not compounded", 2, 100
     ),
     "max_drawdown": Metric(
-        "Deepest drawdown", "largest fall of the summed net returns from a peak", 4
+        "Deepest drawdown, %", "largest fall of the summed net returns from a peak", 1, 100
     ),
     "trades": Metric("Trades", "positions opened and closed, averaged over draws", 0),
     "turnover": Metric("Turnover a year", "value bought and sold over committed capital", 1),
@@ -59,9 +60,10 @@ MONEY: dict[str, Metric] = {
         "Break-even cost, bp", "costs per leg and side that would eat the whole profit", 1
     ),
     "fdr": Metric(
-        "False discoveries",
+        "False discoveries, %",
         "estimated share of the traded pairs that only look cointegrated, because so many were "
         "tested",
-        2,
+        0,
+        100,
     ),
 }

@@ -102,6 +102,11 @@ class Table:
     folded: bool = False
     kind: ClassVar[str] = "table"
 
+    @property
+    def long(self) -> bool:
+        """Whether the table gets a scroll bar of its own."""
+        return len(self.rows) > 24
+
 
 Part = Words | Facts | Commands | Figure | Row | Table
 

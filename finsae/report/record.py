@@ -26,6 +26,21 @@ LIMITS = (
     "tried, trading random walks as a placebo, hedging tests, other universes.",
 )
 
+MADE_BY = {
+    "Text model": "model",
+    "Model hash": "model_hash",
+    "Layer": "layer",
+    "Autoencoder": "sae",
+    "Autoencoder's weights, sha256": "autoencoder_hash",
+    "Pooling": "pool",
+    "Seed": "seed",
+    "finsae": "finsae",
+    "Commit": "commit",
+    "Python": "python",
+    "Made": "made",
+}
+"""What the page shows of the provenance without unfolding it, and under which name it is kept."""
+
 
 def find(facts: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
     """Look a fact up by its name, also inside nested parts; None where it is not there."""
@@ -78,13 +93,19 @@ def repair_counts(repairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def provenance(result: Result) -> Section:
-    """List every recorded fact, and the commands that make the run again."""
+    """Say what made the run and how to make it again; every recorded fact is in the table."""
     facts = result.provenance
-    flat = [(name.replace("_", " "), shown) for name, shown in _flat(facts)]
+    known = [(term, find(facts, name)) for term, name in MADE_BY.items()]
+    every = pd.DataFrame(_flat(facts), columns=["Fact", "Value"])
     return Section(
         "provenance",
         "Provenance and reproduction",
-        [Words(["To make this run again:"]), Commands(_commands(facts)), Facts(flat)],
+        [
+            Facts([(term, str(value)) for term, value in known if value is not None]),
+            Words(["To make this run again:"]),
+            Commands(_commands(facts)),
+            table("provenance", every, f"All {len(every)} recorded facts", folded=True),
+        ],
     )
 
 

@@ -73,6 +73,15 @@ def test_map_shows_every_company_once_and_names_stay_text(result):
     assert "banks, deposits" in hovers
 
 
+def test_map_colours_the_largest_groups_of_either_kind(result):
+    companies = result.tables["companies"].assign(industry=lambda frame: frame["sic"])
+    by_industry = plots.company_map(companies, by="industry")
+    assert sorted(trace.name for trace in by_industry.data[1:-1])[0] == "1381 (12)"
+    named = plots.company_map(companies, names={0: "banks"}, by="cluster")
+    assert [trace.name for trace in named.data] == ["others (48)", "banks (12)", "found"]
+    assert "in no cluster" in named.data[0].text[0]
+
+
 def test_heat_maps_share_their_order_and_hide_the_diagonal(result):
     one, two = (
         plots.heat_map(result.tables["heat"], column=column).data[0]

@@ -14,7 +14,7 @@ from finsae.report import build
 from finsae.report.companies import cards
 from finsae.report.findings import score_table
 from finsae.report.html import SECTIONS as SECTION_MAKERS
-from finsae.report.metrics import MONEY
+from finsae.report.metrics import CLUSTERS, MONEY
 from finsae.report.parts import cell, marked
 from finsae.result import Result
 
@@ -199,6 +199,11 @@ def test_a_sharpe_ratio_beyond_three_is_flagged(run):
 def test_without_a_note_survivorship_is_assumed(run):
     facts = {**run.provenance, "universe": {"source": "files"}}
     assert "holds survivors only" in words_of(replace(run, provenance=facts))["data"]
+
+
+def test_shares_are_shown_as_percentages(run):
+    shown = score_table(run.scores, CLUSTERS).set_index("Method")["Coverage, %"]
+    assert shown["SAE"].text == "70 [68, 72]"
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

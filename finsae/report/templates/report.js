@@ -79,7 +79,7 @@
     chosen.company = company && company.ticker;
     card.hidden = !company;
     card.replaceChildren();
-    const ring = data.figures.companies[0].data.length - 1;
+    const ring = plot.data.length - 1;
     const hit = company
       ? { x: [[company.x]], y: [[company.y]], text: [[company.ticker]] }
       : { x: [[]], y: [[]], text: [[]] };
@@ -107,6 +107,7 @@
       other.setAttribute("aria-pressed", String(other === button));
     }
     draw(document.querySelector(`[data-figure="${button.dataset.show}"]`));
+    show(data.companies.find((company) => company.ticker === chosen.company));
   }
 
   document.addEventListener("click", (event) => {
