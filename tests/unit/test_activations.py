@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from contextlib import suppress
@@ -139,6 +140,34 @@ def test_no_texts_and_no_words_give_empty_activations(tmp_path):
     assert len(none) == 0 and none.layer(1).shape[0] == 0
     blank = collect(Words(), ["", ""], tmp_path / "blank", layers=(1,))
     assert len(blank) == 2 and blank.layer(1).shape == (0, 3) and blank.spans.shape == (0, 2)
+
+
+def test_two_collections_at_once_wait_for_each_other(tmp_path):
+    """The second finds the first one's work and reads nothing."""
+    first_is_reading, second_has_started = threading.Event(), threading.Event()
+    first, second = Words(), Words()
+    read = first.tokens
+
+    def slowly(texts, layers):
+        first_is_reading.set()
+        second_has_started.wait(10)
+        time.sleep(0.02)
+        return read(texts, layers)
+
+    first.tokens = slowly
+    runs = [
+        threading.Thread(target=collect, args=(words, TEXTS, tmp_path), kwargs={"layers": (1,)})
+        for words in (first, second)
+    ]
+    runs[0].start()
+    first_is_reading.wait(10)
+    runs[1].start()
+    second_has_started.set()
+    for run in runs:
+        run.join()
+    assert len(first.seen) == 40 and second.seen == []
+    collect(Words(), TEXTS, tmp_path.with_name("whole"), layers=(1,))
+    assert contents(tmp_path) == contents(tmp_path.with_name("whole"))
 
 
 KILLED = """

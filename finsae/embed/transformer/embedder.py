@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Self
 
 import numpy as np
@@ -127,7 +128,7 @@ class Transformer:
                 found = parts.setdefault(piece.text, [])
                 found.append((piece.first, kept))
                 if len(found) == missing[piece.text]:
-                    ordered = [part for _, part in sorted(parts.pop(piece.text), key=_place)]
+                    ordered = [part for _, part in sorted(parts.pop(piece.text), key=itemgetter(0))]
                     spans = encoded[piece.text][1]
                     bearing = spans[:, 1] > spans[:, 0]
                     yield piece.text, np.concatenate(ordered)[bearing], spans[bearing]
@@ -180,10 +181,6 @@ class Transformer:
 
 def _default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _place(item: tuple[int, Any]) -> int:
-    return item[0]
 
 
 def _checked(texts: Sequence[Any]) -> Sequence[str]:

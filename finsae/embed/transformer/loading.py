@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from huggingface_hub.utils import logging as hub_logging
 from torch import nn
 from transformers.utils import cached_file
-from transformers.utils import logging as hub_logging
+from transformers.utils import logging as loader_logging
 
 from finsae.checks import DataError
 from finsae.embed.models import locate, unknown
@@ -73,16 +75,20 @@ def load(model: str, device: str) -> Network:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the loader's own progress bars and advice off the terminal."""
-    level, bars = hub_logging.get_verbosity(), hub_logging.is_progress_bar_enabled()
-    hub_logging.set_verbosity_error()
-    hub_logging.disable_progress_bar()
+    """Keep progress bars, advice and retries of the loader and of the hub off the terminal."""
+    loggers = (loader_logging, hub_logging)
+    levels = [logger.get_verbosity() for logger in loggers]
+    bars = loader_logging.is_progress_bar_enabled()
+    for logger in loggers:
+        logger.set_verbosity_error()
+    loader_logging.disable_progress_bar()
     try:
         yield
     finally:
-        hub_logging.set_verbosity(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.set_verbosity(level)
         if bars:
-            hub_logging.enable_progress_bar()
+            loader_logging.enable_progress_bar()
 
 
 def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:  # noqa: ANN401 - hub type
@@ -111,7 +117,7 @@ def _blocks(net: Any, model: str) -> nn.ModuleList:  # noqa: ANN401 - hub type
             f'model "{model}" ({type(net).__name__}) has no list of {count} transformer blocks '
             "whose outputs could be read: choose a BERT-, Llama- or GPT-like model"
         )
-    return min(lists, key=lambda item: item[0])[1]
+    return min(lists, key=itemgetter(0))[1]
 
 
 def _pooling(place: str, model: str) -> str:
