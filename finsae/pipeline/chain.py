@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +13,13 @@ from finsae.config import Data, Reading, Run
 from finsae.features import Features
 from finsae.pipeline.comparison import backtest, benchmark
 from finsae.pipeline.pictures import pictures
-from finsae.pipeline.reading import build_features
+from finsae.pipeline.reading import build_features, features_key
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample
+from finsae.store import cache_dir, hash_frame, hash_texts, key
 from finsae.universe import Universe
+
+VERSION = 1  # raised when a run of the same universe, features and settings changes
 
 
 def run(config: Run | None = None) -> Result:
@@ -30,16 +33,27 @@ def run(config: Run | None = None) -> Result:
     Returns
     -------
     Result
-        All scores and tables; `finsae.report.build` draws them after `Result.save`.
+        All scores and tables; `finsae.report.build` draws them after `Result.save`. A run that has
+        been made before is found again.
     """
     config = config or Run()
     universe = open_universe(config.data)
-    features = build_features(universe, config.reading)
+    read = features_key(universe, config.reading)
+    companies = hash_texts(universe.companies.astype(str).to_csv().splitlines())
+    name = key(asdict(config), [companies, hash_frame(universe.prices), read], VERSION)
+    folder = cache_dir() / "runs" / name
+    if not (folder / "scores.json").is_file():
+        _run(universe, build_features(universe, config.reading), config).save(folder)
+    return Result.load(folder)
+
+
+def _run(universe: Universe, features: Features, config: Run) -> Result:
     scored = benchmark(universe, features, config)
     traded = backtest(universe, features, config)
     drawn = pictures(universe, features, scored, seed=config.seed)
     scores = pd.concat([scored.scores, traded.scores], ignore_index=True)
-    return Result(scores, {**scored.tables, **traded.tables, **drawn}, scored.provenance)
+    tables = {**scored.tables, **traded.tables, **drawn}
+    return Result(scores, tables, {**scored.provenance, "warnings": traded.provenance["warnings"]})
 
 
 def open_universe(data: Data, features: Features | None = None) -> Universe:

@@ -49,9 +49,9 @@ def build_features(universe: Universe, reading: Reading) -> Features:
         If the model or the autoencoder cannot be had, or do not fit one another.
     """
     one_of("pooling", reading.pool, POOLINGS)  # before the hours that reading may take
-    texts = universe.companies["description"].tolist()
-    folder = cache_dir() / "features" / key(asdict(reading), _inputs(reading, texts), VERSION)
+    folder = cache_dir() / "features" / features_key(universe, reading)
     if not (folder / "provenance.json").is_file():
+        texts = universe.companies["description"].tolist()
         _read(universe, reading, texts).save(folder)
     return replace(Features.load(folder), companies=universe.companies)
 
@@ -71,19 +71,18 @@ def embed(texts: list[str], model: str) -> npt.NDArray[np.float32]:
     return np.asarray(np.load(path), dtype=np.float32)
 
 
-def _inputs(reading: Reading, texts: list[str]) -> list[str]:
-    """Hashes of what features are made of: texts, model files, autoencoder weights."""
-    inputs = [hash_texts(texts)]
-    if reading.model == "tfidf":
-        return inputs
-    from finsae.embed.models import locate
+def features_key(universe: Universe, reading: Reading) -> str:
+    """Name features by what they are made of: settings, texts, model files, autoencoder weights."""
+    inputs = [hash_texts(universe.companies["description"])]
+    if reading.model != "tfidf":
+        from finsae.embed.models import locate
 
-    inputs.append(locate(reading.model).sha256 or reading.model)
-    if reading.sae != "none":
-        from finsae.sae import weights_path
+        inputs.append(locate(reading.model).sha256 or reading.model)
+        if reading.sae != "none":
+            from finsae.sae import weights_path
 
-        inputs.append(hash_file(weights_path(reading.sae)))
-    return inputs
+            inputs.append(hash_file(weights_path(reading.sae)))
+    return key(asdict(reading), inputs, VERSION)
 
 
 def _read(universe: Universe, reading: Reading, texts: list[str]) -> Features:
