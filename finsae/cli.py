@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -14,7 +12,6 @@ from rich.console import Console
 from finsae import __version__
 from finsae.checks import DataError, one_of
 from finsae.config import Autoencoder, Backtest, Benchmark, Data, Reading, Run, read_run
-from finsae.console import escape, score_table, text_table
 from finsae.methods import METHODS
 from finsae.store import atomic_path, write_json
 
@@ -58,17 +55,11 @@ Layer = Annotated[int, typer.Option(help="Transformer block whose output is read
 
 def main() -> None:
     """Run the command; a user's mistake is answered in one line and exit code 2."""
-    with _plain_errors():
-        app(standalone_mode=True)
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
     try:
-        yield
+        app(standalone_mode=True)
     except DataError as error:
         for problem in error.problems:
-            err.print(f"[red]finsae:[/red] {escape(problem)}", highlight=False, soft_wrap=True)
+            err.print(f"finsae: {problem}", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         err.print(
@@ -92,6 +83,7 @@ def demo(
     config: Annotated[str, typer.Option(help="TOML file or preset name.")] = "demo",
 ) -> None:
     """Run the whole chain on the bundled sample and write a report."""
+    from finsae.console import score_table
     from finsae.pipeline import run
     from finsae.report import build
     from finsae.report.summary import summary_lines
@@ -188,6 +180,7 @@ def peers(
     ] = None,
 ) -> None:
     """Show a company's nearest peers and the features that carry the similarity."""
+    from finsae.console import escape, text_table
     from finsae.pipeline import all_peers, company_peers, load_features
 
     loaded = load_features(features)
@@ -209,7 +202,7 @@ def peers(
     for peer in found["peers"]:
         because = "; ".join(feature["label"] for feature in peer["features"])
         name = str(loaded.companies["name"].get(peer["ticker"]) or "")
-        table.add_row(peer["ticker"], name, f"{peer['similarity']:.3f}", because)
+        table.add_row(peer["ticker"], escape(name), f"{peer['similarity']:.3f}", escape(because))
     out.print(table)
 
 
@@ -222,6 +215,7 @@ def explain(
     as_json: JsonFlag = False,
 ) -> None:
     """Say why two companies are alike: shared features and the words behind them."""
+    from finsae.console import escape, text_table
     from finsae.pipeline import explain_pair, load_features
 
     found = explain_pair(load_features(features), a, b, top=top)
@@ -256,6 +250,7 @@ def benchmark(
     as_json: JsonFile = None,
 ) -> None:
     """Score similarity on later monthly returns, against every baseline, with intervals."""
+    from finsae.console import score_table
     from finsae.pipeline import score_files
 
     data = Data(companies=companies, prices=prices, events=events, cut=cut)
@@ -283,6 +278,7 @@ def backtest(
     as_json: JsonFile = None,
 ) -> None:
     """Trade the most cointegrated of a method's most similar pairs, after costs."""
+    from finsae.console import score_table
     from finsae.pipeline import trade_files
 
     one_of("method", method, METHODS)

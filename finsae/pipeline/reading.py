@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finsae.activations import Activations, activations_key, collect
-from finsae.checks import one_of
+from finsae.checks import DataError, one_of
 from finsae.config import Autoencoder, Reading
 from finsae.features import Features, TokenCodes, pool
 from finsae.features.pooling import POOLINGS, Matrix
@@ -88,10 +88,9 @@ def features_key(universe: Universe, reading: Reading) -> str:
 def _read(universe: Universe, reading: Reading, texts: list[str]) -> Features:
     if reading.model == "tfidf":
         return _word_features(universe, reading, texts)
-    activations = activate(texts, reading.model, reading.layer)
     if reading.sae == "none":
-        return _dense_features(universe, reading, activations)
-    return _sparse_features(universe, reading, activations)
+        return _dense_features(universe, reading, activate(texts, reading.model, reading.layer))
+    return _sparse_features(universe, reading, texts)
 
 
 def activate(texts: list[str], model: str, layer: int) -> Activations:
@@ -103,10 +102,16 @@ def activate(texts: list[str], model: str, layer: int) -> Activations:
     return collect(embedder, texts, folder, layers=(layer,))
 
 
-def _sparse_features(universe: Universe, reading: Reading, activations: Activations) -> Features:
+def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> Features:
     from finsae import sae
 
     coder = sae.load(reading.sae)
+    if coder.layer_ not in (None, reading.layer) or coder.model_ not in (None, reading.model):
+        raise DataError(
+            f'the autoencoder "{reading.sae}" reads layer {coder.layer_} of {coder.model_}, not '
+            f"layer {reading.layer} of {reading.model}: name these, or train one (finsae train-sae)"
+        )
+    activations = activate(texts, reading.model, reading.layer)
     codes = _encode(coder, activations, reading.layer)
     matrix = pool(
         codes, coder.latents, how=reading.pool, length_normalised=reading.length_normalised

@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from finsae.sae.io import load, save, weights_path
+    from finsae.sae.io import load, save
     from finsae.sae.job import train
     from finsae.sae.metrics import evaluate
+    from finsae.sae.place import weights_path
     from finsae.sae.topk import TopK
     from finsae.sae.trainer import Training
 
@@ -24,7 +25,7 @@ HOMES = {
     "load": "io",
     "save": "io",
     "train": "job",
-    "weights_path": "io",
+    "weights_path": "place",
 }
 
 __all__ = ["TopK", "Training", "evaluate", "load", "save", "train", "weights_path"]

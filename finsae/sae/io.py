@@ -16,14 +16,12 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from finsae.checks import DataError, nearest
+from finsae.checks import DataError
+from finsae.sae.place import FILE, find
 from finsae.sae.topk import TopK
 from finsae.store import atomic_path, plain, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
-PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
-SHIPPED = {"demo": PRETRAINED / "minilm-l5-topk"}
-FILE = "sae_weights.safetensors"
 WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")
 DTYPES = ("float16", "float32")
 
@@ -104,28 +102,7 @@ def load(name: str | Path, *, device: str | None = None) -> TopK:
     DataError
         If there is no SAE, or none of this kind.
     """
-    return _read(_folder(name), device)
-
-
-def weights_path(name: str | Path) -> Path:
-    """Return the file of an SAE's weights, whose hash names it; `name` as for `load`.
-
-    Raises
-    ------
-    DataError
-        If there is no SAE.
-    """
-    return _folder(name) / FILE
-
-
-def _folder(name: str | Path) -> Path:
-    folder = SHIPPED.get(str(name), Path(name))
-    if not (folder / "cfg.json").is_file():
-        raise DataError(
-            f'no SAE at "{name}": neither a folder with cfg.json nor a shipped name '
-            f"({', '.join(SHIPPED)}){nearest(name, SHIPPED)}"
-        )
-    return folder
+    return _read(find(name), device)
 
 
 def _read(folder: Path, device: str | None) -> TopK:
