@@ -93,7 +93,7 @@ class Network:
 
         def keep(layer: int, output: Any) -> None:  # noqa: ANN401 - models differ
             state = output[0] if isinstance(output, tuple) else output
-            seen[layer] = state.clamp(-HALF_MAX, HALF_MAX).half()
+            seen[layer] = state.float().clamp(-HALF_MAX, HALF_MAX).half()
             if layer == deepest:
                 raise _Stop
 
