@@ -15,6 +15,9 @@ from finsae.store import plain, write_json, write_table
 
 SCORE_COLUMNS = ("method", "metric", "value", "low", "high", "n", "interval", "versus")
 
+SUSPICIOUS = 3.0
+"""A Sharpe ratio of a daily pairs book beyond which an error is likelier than an opportunity."""
+
 
 @dataclass(frozen=True)
 class Result:

@@ -14,6 +14,7 @@ from finsae.pairs.engine import Backtest, simulate
 from finsae.pairs.rules import ZScore
 from finsae.pairs.select import LowestPValue, candidate_draws, pair_tests
 from finsae.plugins import PairSelector, TradingRule
+from finsae.result import SUSPICIOUS
 
 Books = Mapping[str, Sequence[Backtest]]
 
@@ -201,9 +202,9 @@ def warnings(scores: pd.DataFrame) -> list[str]:
     for method, value in zip(plain["method"], plain["value"], strict=True):
         if np.isnan(value):
             lines.append(f"{method}: no trades, so no Sharpe ratio.")
-        elif abs(value) > stats.SUSPICIOUS:
+        elif abs(value) > SUSPICIOUS:
             lines.append(
-                f"{method}: a net Sharpe ratio of {value:.1f} is beyond {stats.SUSPICIOUS:.0f}; "
+                f"{method}: a net Sharpe ratio of {value:.1f} is beyond {SUSPICIOUS:.0f}; "
                 "look for an error in the prices or the rule before believing it."
             )
     return lines

@@ -21,9 +21,6 @@ Statistic = Callable[[Floats, Floats], Floats]
 PERIODS = 252
 """Trading days in a year."""
 
-SUSPICIOUS = 3.0
-"""A Sharpe ratio of a daily pairs book beyond which an error is likelier than an opportunity."""
-
 
 def annual_return(mean: Floats, sd: Floats) -> Floats:
     """Annual return on committed capital, not compounded."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.manifold import TSNE
 
 from finsae.explain import explain, feature_table
 from finsae.features import Features
@@ -54,6 +53,8 @@ def layout(similarity: pd.DataFrame, *, seed: int = 0) -> np.ndarray:
 
     Distances between far groups mean nothing (van der Maaten and Hinton 2008).
     """
+    from sklearn.manifold import TSNE  # slow to import, and wanted for reports only
+
     count = len(similarity)
     if count < 5:
         return np.column_stack([np.arange(count, dtype=float), np.zeros(count)])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from finsae import plots
 from finsae.methods import label
-from finsae.pairs.stats import SUSPICIOUS
 from finsae.report.findings import difference_table, scored
 from finsae.report.metrics import MONEY
 from finsae.report.parts import Part, Section, Words, figure, table
 from finsae.report.summary import differences, interval, levels, records
-from finsae.result import Result
+from finsae.result import SUSPICIOUS, Result
 
 TITLE = "What trading the pairs earned"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from finsae.methods import in_order, label
-from finsae.pairs.stats import SUSPICIOUS
+from finsae.result import SUSPICIOUS
 
 
 def interval(row: Mapping[str, Any], *, signed: bool = False, digits: int = 3) -> str:
