@@ -6,8 +6,11 @@ log return plus ``ln(factor)``. Three things can be done with it, by its kind.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from finsae.checks import DataError, nearest
 
@@ -33,7 +36,17 @@ FIRST = "bad_first"
 """Closes before the date are set missing."""
 CONFIRMED = "true_move"
 """The move of the date is right: it is neither changed nor listed as suspect."""
+NEED_FACTOR = (*PERSISTENT, *(kind for kind, done in SPANS.items() if done == "multiplied"))
 KINDS = (*PERSISTENT, *SPANS, *(f"{kind}_end" for kind in SPANS), FIRST, CONFIRMED)
+
+
+class Event(NamedTuple):
+    """One row of an events file."""
+
+    ticker: str
+    date: pd.Timestamp
+    kind: str
+    factor: float
 
 
 def check_events(events: pd.DataFrame) -> pd.DataFrame:
@@ -102,32 +115,43 @@ def apply_events(prices: pd.DataFrame, events: pd.DataFrame) -> tuple[pd.DataFra
     rows = []
     for ticker, group in table[table["ticker"].isin(place)].groupby("ticker", sort=True):
         line = closes[:, place[str(ticker)]]
-        for event in group.itertuples(index=False):
-            action = _apply(line, pd.DatetimeIndex(prices.index), event, group)
+        own = [Event(*row) for row in group.itertuples(index=False, name=None)]
+        for event in own:
+            action = _apply(line, pd.DatetimeIndex(prices.index), event, own)
             if action:
-                rows.append((ticker, event.date, event.kind, event.factor, action))
+                rows.append((*event, action))
     log = pd.DataFrame(rows, columns=["ticker", "date", "kind", "factor", "action"])
     return pd.DataFrame(closes, index=prices.index, columns=prices.columns), log
 
 
-def _apply(line: np.ndarray, dates: pd.DatetimeIndex, event: tuple, group: pd.DataFrame) -> str:
+def _apply(
+    line: NDArray[np.float64], dates: pd.DatetimeIndex, event: Event, own: list[Event]
+) -> str:
     """Apply one event to the closes of its company, in place; say what was done."""
     start = int(dates.searchsorted(event.date))
+    if not 0 <= start < len(dates):
+        return ""
     if event.kind == CONFIRMED:
         return "confirmed, left as it is"
-    if event.kind in PERSISTENT or event.kind == FIRST:
-        if not 0 < start < len(dates):
-            return ""
-        line[:start] = np.nan if event.kind == FIRST else line[:start] / event.factor
-        return f"{start} earlier closes " + (
-            "set missing" if event.kind == FIRST else f"/ {event.factor:g}"
-        )
+    if event.kind in PERSISTENT:
+        line[:start] /= event.factor
+        return f"{_closes(line[:start])} before / {event.factor:g}"
+    if event.kind == FIRST:
+        dropped = _closes(line[:start])
+        line[:start] = np.nan
+        return f"{dropped} before set missing"
     if event.kind not in SPANS:
         return ""
-    ends = group[(group["kind"] == f"{event.kind}_end") & (group["date"] > event.date)]["date"]
-    stop = int(dates.searchsorted(ends.iloc[0])) if len(ends) else start + 1
+    ends = [e.date for e in own if e.kind == f"{event.kind}_end" and e.date > event.date]
+    span = slice(start, int(dates.searchsorted(ends[0])) if ends else start + 1)
+    struck = _closes(line[span])
     if SPANS[event.kind] == "multiplied":
-        line[start:stop] *= event.factor
-        return f"{stop - start} closes x {event.factor:g}"
-    line[start:stop] = np.nan
-    return f"{stop - start} closes set missing"
+        line[span] *= event.factor
+        return f"{struck} x {event.factor:g}"
+    line[span] = np.nan
+    return f"{struck} set missing"
+
+
+def _closes(line: NDArray[np.float64]) -> str:
+    count = int(np.isfinite(line).sum())
+    return "1 close" if count == 1 else f"{count} closes"

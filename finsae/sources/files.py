@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from finsae.checks import DataError, nearest
-from finsae.sources.companies import clean_companies, known_names, no_column
+from finsae.sources.companies import clean_companies
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
 from finsae.sources.prices import clean_prices
-from finsae.sources.tables import as_numbers, as_text, read_table
+from finsae.sources.tables import (
+    as_numbers,
+    as_text,
+    known_names,
+    no_column,
+    problem,
+    read_table,
+)
 from finsae.store import hash_file
 from finsae.universe import Universe
 
+Cleaner = Callable[[pd.DataFrame, str], tuple[pd.DataFrame, list[str]]]
 LABEL_COLUMNS = ("ticker", "company", "symbol")
 CLUSTER_COLUMNS = ("label", "cluster")
 
@@ -92,7 +101,7 @@ def read_prices(
     return _mend(closes, happened, repair=repair)
 
 
-def read_labels(path: str | Path, *, year: int | None = None) -> pd.Series:
+def read_labels(path: str | Path, *, year: int | None = None) -> pd.Series[str]:
     """Read a clustering.
 
     Parameters
@@ -131,9 +140,7 @@ def read_labels(path: str | Path, *, year: int | None = None) -> pd.Series:
     labels = labels[(labels != "") & (labels.index != "")]
     twice = labels.index[labels.index.duplicated()].unique()
     if len(twice):
-        raise DataError(
-            f"{where}: {len(twice):,} companies have two labels: {', '.join(twice[:5])}"
-        )
+        raise DataError(problem(where, "companies have two labels", twice))
     if not len(labels):
         raise DataError(f"{where}: no company has a label")
     return labels
@@ -148,10 +155,11 @@ def _of_year(table: pd.DataFrame, where: str, year: int | None) -> pd.DataFrame:
         raise DataError(
             f"{where}: no clustering of {year} or before; the first is {years.min():.0f}"
         )
-    return table[years == known.max()]
+    latest: pd.DataFrame = table[years == known.max()]
+    return latest
 
 
-def _clean(path: str | Path, cleaner: object, problems: list[str]) -> pd.DataFrame | None:
+def _clean(path: str | Path, cleaner: Cleaner, problems: list[str]) -> pd.DataFrame | None:
     try:
         table = read_table(path)
     except DataError as error:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from finsae.sources.companies import known_names, no_column
-from finsae.sources.tables import as_days, as_numbers, as_text
+from finsae.sources.tables import as_days, as_numbers, as_text, known_names, no_column, problem
 
 LONG = ("date", "ticker", "close")
-DATE_NAMES = ("date", "", "unnamed: 0", "index", "timestamp", "datetime", "day")
+DATES = ("date", "", "unnamed: 0", "index", "timestamp", "datetime", "day")
+MOST_LONG_COLUMNS = 12  # date, ticker, open, high, low, close, volume, ...
+NO_DAY = "dates are empty or not written as 2013-06-30"
 
 
 def clean_prices(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -31,94 +34,65 @@ def clean_prices(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[st
         All that is wrong.
     """
     long = known_names(table, LONG)
-    if "ticker" in long and not {"date", "ticker", "close"} - set(long) or _looks_long(long):
+    if len(long.columns) <= MOST_LONG_COLUMNS and {"ticker", "close"} & set(long.columns):
         return _clean_long(long, where)
     return _clean_wide(table, where)
-
-
-def _looks_long(table: pd.DataFrame) -> bool:
-    """Few columns, one of them called ticker or close: a long table that lacks something."""
-    return len(table.columns) <= 12 and bool({"ticker", "close"} & set(table.columns))
 
 
 def _clean_long(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     absent = [name for name in LONG if name not in table]
     if absent:
         return table, [no_column(where, name, table) for name in absent]
-    ticker = as_text(table["ticker"])
-    days, unread = as_days(table["date"])
+    ticker, written = as_text(table["ticker"]), as_text(table["date"])
+    days, _ = as_days(table["date"])
     closes, no_number = as_numbers(table["close"])
-    blank = (ticker == "") & days.isna() & closes.isna()
-    cell = ticker + " on " + as_text(table["date"])
+    filled = (ticker != "") | (written != "") | closes.notna()
+    cell = ticker + " on " + written
+    twice = pd.DataFrame({"day": days, "ticker": ticker})[filled & days.notna()].duplicated()
     problems = [
-        *_problem(
-            where, "dates are not written as 2013-06-30", table["date"][_no_day(days, blank)]
-        ),
-        *_problem(where, "rows have no ticker; dates", table["date"][(ticker == "") & ~blank]),
-        *_problem(where, "closes are not numbers", cell[no_number]),
-        *_problem(where, "closes are not positive", cell[_unusable(closes)]),
+        *problem(where, NO_DAY, written[days.isna() & filled]),
+        *problem(where, "rows have no ticker, on", written[(ticker == "") & filled]),
+        *problem(where, "closes are not numbers", cell[no_number]),
+        *problem(where, "closes are not positive", cell[(closes <= 0) | np.isinf(closes)]),
+        *problem(where, "closes are given twice", cell[twice.index[twice]]),
     ]
-    key = pd.DataFrame({"date": days, "ticker": ticker})[~blank]
-    twice = key.duplicated() & key["date"].notna()
-    problems += _problem(where, "closes are given twice", cell[twice[twice].index])
     if problems:
         return table, problems
-    frame = key.assign(close=closes).pivot_table(
-        index="date", columns="ticker", values="close", dropna=False, sort=True
-    )
-    order = list(dict.fromkeys(key["ticker"]))
-    return frame[order].rename_axis(columns=None).astype(float), []
+    long = pd.DataFrame({"date": days, "ticker": ticker, "close": closes})[filled]
+    # pivot_table would aggregate and drop what is empty; here each cell occurs once
+    frame = long.pivot(index="date", columns="ticker", values="close")  # noqa: PD010
+    order = list(dict.fromkeys(ticker[filled]))
+    return frame.sort_index()[order].rename_axis(columns=None), []
 
 
 def _clean_wide(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
-    dates = [name for name in table.columns if name.lower() in DATE_NAMES]
-    exact = [name for name in dates if name == "date"] or dates
-    if not exact:
+    dates = [name for name in table.columns if name.lower() in DATES]
+    if not dates:
         return table, [no_column(where, "date", table)]
-    column = exact[0]
+    column = "date" if "date" in dates else dates[0]
+    written = as_text(table[column])
     days, _ = as_days(table[column])
-    cells = {name: as_numbers(table[name]) for name in table.columns if name != column}
-    closes = pd.DataFrame({name: number for name, (number, _) in cells.items()}, index=table.index)
-    no_number = pd.DataFrame({name: wrong for name, (_, wrong) in cells.items()}, index=table.index)
-    blank = (as_text(table[column]) == "") & closes.isna().all(axis=1)
+    read = {name: as_numbers(table[name]) for name in table.columns if name != column}
+    if not read:
+        return table, [f"{where}: no column of closes beside the dates"]
+    closes = pd.DataFrame({name: numbers for name, (numbers, _) in read.items()})
+    no_number = pd.DataFrame({name: wrong for name, (_, wrong) in read.items()})
+    filled = (written != "") | closes.notna().any(axis=1)
     problems = [
-        *_problem(
-            where, "dates are not written as 2013-06-30", table[column][_no_day(days, blank)]
+        *problem(where, NO_DAY, written[days.isna() & filled]),
+        *problem(where, "dates occur twice", written[days.duplicated() & days.notna()]),
+        *problem(where, "closes are not numbers", _cells(no_number, written)),
+        *problem(
+            where, "closes are not positive", _cells((closes <= 0) | np.isinf(closes), written)
         ),
-        *_problem(where, "dates occur twice", table[column][days.duplicated() & days.notna()]),
-        *_problem(where, "closes are not numbers", _cells(no_number, table[column])),
-        *_problem(where, "closes are not positive", _cells(_unusable(closes), table[column])),
     ]
-    if not len(closes.columns):
-        problems.append(f"{where}: no column of closes beside the dates")
     if problems:
         return table, problems
-    frame = closes[~blank].set_axis(pd.DatetimeIndex(days[~blank], name="date"), axis=0)
-    return frame.sort_index(), []
+    index = pd.DatetimeIndex(days[filled], name="date")
+    return closes[filled].set_axis(index, axis=0).sort_index(), []
 
 
-def _no_day(days: pd.Series, blank: pd.Series) -> pd.Series:
-    return days.isna() & ~blank
-
-
-def _unusable(closes: pd.DataFrame) -> pd.DataFrame:
-    """Zero, negative or infinite."""
-    return (closes <= 0) | np.isinf(closes)
-
-
-def _cells(wrong: pd.DataFrame, dates: pd.Series) -> list[str]:
+def _cells(wrong: pd.DataFrame, dates: pd.Series[Any]) -> list[str]:
     rows, columns = np.nonzero(wrong.to_numpy())
-    names = dates.astype(str).tolist()
-    return [f"{wrong.columns[c]} on {names[r]}" for r, c in zip(rows, columns, strict=True)]
-
-
-def _problem(where: str, what: str, found: object) -> list[str]:
-    cells = list(map(str, found))
-    if not cells:
-        return []
-    few = ", ".join(cells[:5]) + (", ..." if len(cells) > 5 else "")
-    return (
-        [f"{where}: {len(cells):,} {what} (or are empty): {few}"]
-        if "dates are not" in what
-        else [f"{where}: {len(cells):,} {what}: {few}"]
-    )
+    names, tickers = dates.tolist(), wrong.columns.tolist()
+    return [f"{tickers[c]} on {names[r]}" for r, c in zip(rows, columns, strict=True)]

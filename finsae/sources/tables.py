@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -96,7 +98,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
     return table
 
 
-def as_text(column: pd.Series) -> pd.Series:
+def as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Text without blanks around it; whole numbers without ".0", missing values as ""."""
     values = column.astype(object)
     return values.map(_cell).astype(str)
@@ -110,7 +112,7 @@ def _cell(value: object) -> str:
     return str(value).strip()
 
 
-def as_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
+def as_numbers(column: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
     """Read numbers; second, which cells hold something that is none."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column.astype(float), pd.Series(False, index=column.index)
@@ -124,7 +126,7 @@ def as_numbers(column: pd.Series) -> tuple[pd.Series, pd.Series]:
     return number.astype(float), number.isna() & (text != "")
 
 
-def as_days(column: pd.Series) -> tuple[pd.Series, pd.Series]:
+def as_days(column: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
     """Read days, without time and zone; second, which cells hold something that is none.
 
     A day is the one written: an offset from UTC is dropped, not converted, since a close stamped
@@ -140,3 +142,33 @@ def as_days(column: pd.Series) -> tuple[pd.Series, pd.Series]:
     written = parts[0] + "-" + parts[1].str.zfill(2) + "-" + parts[2].str.zfill(2)
     days = pd.to_datetime(written, format="%Y-%m-%d", errors="coerce")
     return days, days.isna() & (text != "")
+
+
+def known_names(table: pd.DataFrame, known: Sequence[str]) -> pd.DataFrame:
+    """Spell column names as finsae does where they differ in case only."""
+    spelt = {
+        column: column.lower()
+        for column in table.columns
+        if column.lower() in known and column.lower() not in table.columns
+    }
+    renamed = table.rename(columns=spelt)
+    return renamed.loc[:, ~renamed.columns.duplicated()].copy()
+
+
+def no_column(where: str, name: str, table: pd.DataFrame) -> str:
+    """Say which column is missing, with the nearest one there is."""
+    return (
+        f'{where}: no column "{name}" among {few(table.columns, 8)}{nearest(name, table.columns)}'
+    )
+
+
+def problem(where: str, what: str, found: Iterable[object]) -> list[str]:
+    """Write one sentence on the cells or rows that are wrong, or none."""
+    cells = list(found)
+    return [f"{where}: {len(cells):,} {what}: {few(cells)}"] if cells else []
+
+
+def few(values: Iterable[object], most: int = 5) -> str:
+    """Write the first few values."""
+    found = list(dict.fromkeys(map(str, values)))
+    return ", ".join(found[:most]) + (", ..." if len(found) > most else "")
