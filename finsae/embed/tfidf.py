@@ -79,3 +79,36 @@ class Tfidf:
         if not hasattr(self, "_vectorizer"):
             raise DataError("Tfidf has learnt no words yet: call fit(texts) first")
         return sparse.csr_matrix(self._vectorizer.transform(texts))
+
+
+def word_features(texts: Sequence[str]) -> tuple[sparse.csr_matrix, list[str]]:
+    """Say how much each text uses each word: 1 + log(count), every word a column.
+
+    Unlike `Tfidf` this learns nothing that one text could teach about another: the weights of words
+    are left to those who know which texts were known at a date.
+
+    Parameters
+    ----------
+    texts : sequence of str
+
+    Returns
+    -------
+    matrix : csr_matrix [texts, words], float32
+    words : list of str
+
+    Raises
+    ------
+    DataError
+        If the texts hold no word besides English stop words.
+    """
+    counter = TfidfVectorizer(
+        sublinear_tf=True, use_idf=False, norm=None, stop_words="english", dtype=np.float32
+    )
+    try:
+        matrix = sparse.csr_matrix(counter.fit_transform(texts))
+    except ValueError:  # scikit-learn's word for an empty vocabulary
+        raise DataError(
+            f"the {len(texts)} texts hold no word besides English stop words: check the column of "
+            "descriptions"
+        ) from None
+    return matrix, [str(word) for word in counter.get_feature_names_out()]

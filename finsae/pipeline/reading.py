@@ -144,10 +144,10 @@ def _dense_features(universe: Universe, reading: Reading, activations: Activatio
 
 
 def _word_features(universe: Universe, reading: Reading, texts: list[str]) -> Features:
-    from finsae.embed.tfidf import Tfidf
+    from finsae.embed.tfidf import word_features
 
-    words = Tfidf().fit(texts)
-    return _features(universe, reading, words.transform(texts), list(words.names_))
+    matrix, words = word_features(texts)
+    return _features(universe, reading, matrix, words)
 
 
 def _features(

@@ -47,10 +47,13 @@ def learnt(universe, features, *, past=None, known=None):
     known = known or known_companies(past, features)
     similarity = similarities(past, features, tickers)
     labels = clusterings(past, features, similarity)
-    shown = rows(weighted(features, known), tickers).toarray()
+    table = weighted(features, known)
+    shown = pd.DataFrame(rows(table, tickers).toarray(), columns=table.names["label"])
+    # Words of planted companies are columns of zeros: they exist, and weigh nothing.
+    shown = shown.loc[:, (shown != 0).any()].T.groupby(level=0).sum().reset_index()
     return {
         "tickers": pd.DataFrame({"ticker": list(tickers)}),
-        "weighted features": pd.DataFrame(shown),
+        "weighted features": shown,
         **{f"similarity {name}": table for name, table in similarity.items()},
         **{f"clusters {name}": found.to_frame() for name, found in labels.items()},
     }
@@ -100,11 +103,11 @@ def test_a_chain_that_reads_later_prices_is_caught(worlds):
 def until(result, date):
     """Pairs chosen at the cut, and what was done and earned up to a date."""
     returns, trades = result.tables["returns"], result.tables["trades"]
-    entered = trades[pd.to_datetime(trades["entry_date"]) <= date]
+    entered = trades[pd.to_datetime(trades["entry"]) <= date]
     return {
         "pairs": result.tables["pairs"],
         "returns": returns[pd.to_datetime(returns["date"]) <= date],
-        "entries": entered[["method", "draw", "y", "x", "entry_date", "entry_price_y"]],
+        "entries": entered[["method", "draw", "y", "x", "entry", "entry_y"]],
     }
 
 

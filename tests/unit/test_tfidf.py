@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from finsae.checks import DataError
-from finsae.embed.tfidf import Tfidf
+from finsae.embed.tfidf import Tfidf, word_features
 
 TEXTS = [
     f"Bank number{i % 5} lends to the farmers; Lends again. {'oil gas' * (i > 17)}"
@@ -55,3 +55,15 @@ def test_bounds_out_of_range_are_refused(wrong):
 def test_transform_before_fit_is_refused():
     with pytest.raises(DataError, match="call fit"):
         Tfidf().transform(TEXTS)
+
+
+def test_word_features_of_a_text_do_not_depend_on_the_others():
+    texts = ["oil oil gas", "bank loans and loans and loans", ""]
+    matrix, words = word_features(texts)
+    alone, few = word_features(texts[:1])
+    row = dict(zip(words, matrix.toarray()[0], strict=True))
+    assert {word: row[word] for word in few} == dict(zip(few, alone.toarray()[0], strict=True))
+    assert row["oil"] == pytest.approx(1 + np.log(2)) and row["gas"] == 1
+    assert matrix[2].nnz == 0
+    with pytest.raises(DataError, match="no word"):
+        word_features(["the and of"])
