@@ -45,15 +45,16 @@ def clean_companies(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list
         *_rows(where, "whose ticker occurs more than once", twice, table["ticker"]),
         *_rows(where, "with an empty description", table["description"] == ""),
     ]
-    for name in ("name", "sic", "cik"):
-        if name in table:
-            text = as_text(table[name]).astype(object)
-            table[name] = text.where(~text.str.lower().isin(NOTHING), None)
+    for name in {"name", "sic", "cik"} & set(table.columns):
+        text = as_text(table[name])
+        text = text if name == "name" else text.str.removesuffix(".0")
+        table[name] = text.astype(object).where(~text.str.lower().isin(NOTHING), None)
     if "sic" in table:
         wrong = table["sic"].notna() & ~table["sic"].astype(str).str.fullmatch(r"\d{1,4}")
         why = "whose sic is not a code of up to four digits"
         problems += _rows(where, why, wrong, table["sic"])
-        table["sic"] = table["sic"].map(lambda code: code if code is None else code.zfill(4))
+        codes = [None if code is None else code.zfill(4) for code in table["sic"]]
+        table["sic"] = pd.Series(codes, index=table.index, dtype=object)
     if "date" in table:
         days, wrong = as_days(table["date"])
         problems += _rows(where, "whose date is not written as 2013-06-30", wrong, table["date"])
@@ -66,4 +67,4 @@ def _rows(
 ) -> list[str]:
     rows = [int(row) + 1 for row in wrong.index[wrong]]
     shown = "" if values is None else f" ({few(values[wrong])})"
-    return problem(where, f"{'row' if len(rows) == 1 else 'rows'} {why}{shown}", rows)
+    return problem(where, f"rows {why}{shown}", rows)

@@ -140,7 +140,7 @@ def read_labels(path: str | Path, *, year: int | None = None) -> pd.Series[str]:
     labels = labels[(labels != "") & (labels.index != "")]
     twice = labels.index[labels.index.duplicated()].unique()
     if len(twice):
-        raise DataError(problem(where, "companies have two labels", twice))
+        raise DataError(problem(where, "companies with two labels", twice))
     if not len(labels):
         raise DataError(f"{where}: no company has a label")
     return labels

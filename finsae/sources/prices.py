@@ -12,7 +12,7 @@ from finsae.sources.tables import as_days, as_numbers, as_text, known_names, no_
 LONG = ("date", "ticker", "close")
 DATES = ("date", "", "unnamed: 0", "index", "timestamp", "datetime", "day")
 MOST_LONG_COLUMNS = 12  # date, ticker, open, high, low, close, volume, ...
-NO_DAY = "dates are empty or not written as 2013-06-30"
+NO_DAY = "dates that are empty or not written as 2013-06-30"
 
 
 def clean_prices(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -51,10 +51,10 @@ def _clean_long(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str
     twice = pd.DataFrame({"day": days, "ticker": ticker})[filled & days.notna()].duplicated()
     problems = [
         *problem(where, NO_DAY, written[days.isna() & filled]),
-        *problem(where, "rows have no ticker, on", written[(ticker == "") & filled]),
-        *problem(where, "closes are not numbers", cell[no_number]),
-        *problem(where, "closes are not positive", cell[(closes <= 0) | np.isinf(closes)]),
-        *problem(where, "closes are given twice", cell[twice.index[twice]]),
+        *problem(where, "rows without a ticker, on", written[(ticker == "") & filled]),
+        *problem(where, "closes that are not numbers", cell[no_number]),
+        *problem(where, "closes that are not positive", cell[(closes <= 0) | np.isinf(closes)]),
+        *problem(where, "closes that are given twice", cell[twice.index[twice]]),
     ]
     if problems:
         return table, problems
@@ -80,10 +80,10 @@ def _clean_wide(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str
     filled = (written != "") | closes.notna().any(axis=1)
     problems = [
         *problem(where, NO_DAY, written[days.isna() & filled]),
-        *problem(where, "dates occur twice", written[days.duplicated() & days.notna()]),
-        *problem(where, "closes are not numbers", _cells(no_number, written)),
+        *problem(where, "dates that occur twice", written[days.duplicated() & days.notna()]),
+        *problem(where, "closes that are not numbers", _cells(no_number, written)),
         *problem(
-            where, "closes are not positive", _cells((closes <= 0) | np.isinf(closes), written)
+            where, "closes that are not positive", _cells((closes <= 0) | np.isinf(closes), written)
         ),
     ]
     if problems:

@@ -14,6 +14,7 @@ from finsae.checks import DataError, nearest
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 DELIMITERS = ",;\t|"
+MOST_SHOWN = 5
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -95,7 +96,14 @@ def _read_csv(file: Path) -> pd.DataFrame:
     names = next(csv.reader([header], delimiter=delimiter))
     if len(names) == len(table.columns):
         table.columns = pd.Index(names)
-    return table
+    return table.apply(_decimal_points) if delimiter == ";" else table
+
+
+def _decimal_points(column: pd.Series[str]) -> pd.Series[str]:
+    """Write 1.234,5 as 1234.5, in files that use the comma for nothing else."""
+    comma = column.str.fullmatch(r"\s*-?\d{1,3}(\.?\d{3})*,\d+\s*")
+    points = column.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    return column.mask(comma, points)
 
 
 def as_text(column: pd.Series[Any]) -> pd.Series[str]:
@@ -119,10 +127,6 @@ def as_numbers(column: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]
     text = as_text(column)
     text = text.where(~text.str.lower().isin(["nan", "na", "n/a", "null", "none", "-"]), "")
     number = pd.to_numeric(text, errors="coerce")
-    if number.isna().any():
-        decimal_comma = text.str.fullmatch(r"-?\d{1,3}(\.?\d{3})*,\d+")
-        german = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-        number = number.fillna(pd.to_numeric(german.where(decimal_comma, ""), errors="coerce"))
     return number.astype(float), number.isna() & (text != "")
 
 
@@ -164,11 +168,12 @@ def no_column(where: str, name: str, table: pd.DataFrame) -> str:
 
 def problem(where: str, what: str, found: Iterable[object]) -> list[str]:
     """Write one sentence on the cells or rows that are wrong, or none."""
-    cells = list(found)
-    return [f"{where}: {len(cells):,} {what}: {few(cells)}"] if cells else []
+    cells = list(dict.fromkeys(map(str, found)))
+    total = f" ({len(cells):,} in all)" if len(cells) > MOST_SHOWN else ""
+    return [f"{where}: {what}: {few(cells)}{total}"] if cells else []
 
 
-def few(values: Iterable[object], most: int = 5) -> str:
+def few(values: Iterable[object], most: int = MOST_SHOWN) -> str:
     """Write the first few values."""
     found = list(dict.fromkeys(map(str, values)))
     return ", ".join(found[:most]) + (", ..." if len(found) > most else "")
