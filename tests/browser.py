@@ -124,7 +124,7 @@ class Browser:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._read], [], [], 60)
+            ready, _, _ = select.select([self._read], [], [], 300)
             part = os.read(self._read, 1 << 20) if ready else b""
             if not part:
                 raise TimeoutError("Chromium does not answer")

@@ -125,44 +125,47 @@ def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
 
 
 def contributions(explained: pd.DataFrame) -> go.Figure:
-    """Draw what each shared feature adds to the similarity of one pair.
+    """Draw what the strongest shared features add to the similarity of one pair.
 
     Parameters
     ----------
     explained : DataFrame
-        Columns a, b, label, contribution, largest first; one pair.
+        Columns a, b, id, label, contribution, largest first; one pair. The row of all other
+        features (id -1) is no bar, which would dwarf the named ones: the reading states it.
     """
-    rows = explained[::-1].reset_index(drop=True)
-    a, b = str(rows["a"].iloc[0]), str(rows["b"].iloc[0])
-    total = float(rows["contribution"].sum())
-    low, high = float(rows["contribution"].min()), float(rows["contribution"].max())
-    rest = rows["id"].isna() | (rows["id"] == -1)
+    rest = explained["id"] == -1
+    rows = explained[~rest][::-1].reset_index(drop=True)
+    pair = " and ".join(str(explained[leg].iloc[0]) for leg in ("a", "b"))
+    total, named = float(explained["contribution"].sum()), float(rows["contribution"].sum())
+    low, high = rows["contribution"].min(), rows["contribution"].max()
     figure = go.Figure(
         go.Bar(
             x=rows["contribution"],
             y=rows.index,
             orientation="h",
             width=0.45,
-            marker={"color": [GREY if other else COLOURS["sae"] for other in rest]},
+            marker={"color": COLOURS["sae"]},
             text=[f"{value:.3f}" for value in rows["contribution"]],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{x:.4f}<extra></extra>",
         )
     )
-    for place, words in rows["label"].items():
+    names = [f"{short(str(row['label']), 60)} #{row['id']}" for _, row in rows.iterrows()]
+    for place, name in enumerate(names):
         figure.add_annotation(
             {"x": 0, "y": place, "yshift": 17, "xanchor": "left", "showarrow": False},
-            text=escape(short(str(words), 60)),
+            text=escape(name),
         )
+    more = f"all others, each smaller, {total - named:.3f}" if rest.any() else "there are no others"
     styled(
         figure,
-        title=f"Why {a} and {b} are alike: what each shared feature adds",
+        title=f"Why {pair} are alike: what each shared feature adds",
         x="contribution to similarity (no unit)",
         height=110 + 42 * len(rows),
         reading=(
-            f"The bars sum to the similarity, {total:.3f}. A feature is named by the words it "
-            f"fires on in the training text. n = {len(rows)} bars."
+            f"The similarity is {total:.3f}: these features add {named:.3f}, {more}. A feature is "
+            f"named by words it fires on in the training text. n = {len(rows)} features shown."
         ),
         alt="; ".join(f"{row['label']} {row['contribution']:.3f}" for _, row in rows.iterrows()),
     )
@@ -178,7 +181,7 @@ def _hover(
     top: dict[str, str] = {}
     if features is not None and len(features):
         largest = features.sort_values("value", ascending=False, kind="stable").groupby("ticker")
-        top = {str(t): "; ".join(group["label"].astype(str)[:3]) for t, group in largest}
+        top = {str(t): "; ".join(group["label"].unique()[:3]) for t, group in largest}
     texts = []
     for row in companies.to_dict("records"):
         cluster = names.get(row["cluster"], "in no cluster")

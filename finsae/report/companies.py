@@ -182,9 +182,10 @@ def _introduced(ticker: str, names: Mapping[object, str]) -> str:
 def _evidence(rows: pd.DataFrame) -> pd.DataFrame:
     a, b = rows["a"].iloc[0], rows["b"].iloc[0]
     known = rows[(rows["evidence_a"].fillna("") != "") | (rows["evidence_b"].fillna("") != "")]
+    named = known["label"], known["id"]
     return pd.DataFrame(
         {
-            "Feature": known["label"],
+            "Feature": [f"{label} #{id_}" for label, id_ in zip(*named, strict=True)],
             "Contribution": known["contribution"].astype(float),
             f"In the text of {a}": [Cell(marked(text)) for text in known["evidence_a"].fillna("")],
             f"In the text of {b}": [Cell(marked(text)) for text in known["evidence_b"].fillna("")],
@@ -195,7 +196,7 @@ def _evidence(rows: pd.DataFrame) -> pd.DataFrame:
 def _groups(companies: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
     labelled = companies[_labelled(companies["cluster"])]
     groups = [(c, members) for c, members in labelled.groupby("cluster") if len(members) > 1]
-    return sorted(groups, key=lambda item: -len(item[1]))
+    return sorted(groups, key=lambda item: (-len(item[1]), len(str(item[0])), str(item[0])))
 
 
 def _labelled(labels: pd.Series) -> pd.Series[bool]:
@@ -203,13 +204,16 @@ def _labelled(labels: pd.Series) -> pd.Series[bool]:
 
 
 def _typical(tickers: pd.Series[str], features: pd.DataFrame | None, top: int) -> list[str]:
+    """Features commoner among members than among the others; of equals, the stronger ones."""
     if features is None or features.empty:
         return []
     inside = features["ticker"].isin(set(tickers))
-    share = features.loc[inside, "label"].value_counts() / len(tickers)
+    mine = features[inside].groupby("label")["value"].agg(["size", "sum"])
     others = max(features["ticker"].nunique() - len(tickers), 1)
-    excess = share.sub(features.loc[~inside, "label"].value_counts() / others, fill_value=0.0)
-    return [str(name) for name in excess.sort_values(ascending=False, kind="stable").index[:top]]
+    elsewhere = features.loc[~inside, "label"].value_counts().reindex(mine.index, fill_value=0)
+    mine["excess"] = mine["size"] / len(tickers) - elsewhere / others
+    ranked = mine[mine["size"] > 1].sort_values(["excess", "sum"], ascending=False, kind="stable")
+    return [str(name) for name in ranked.index[:top]]
 
 
 def _mix(sic: pd.Series[str]) -> str:
@@ -225,7 +229,7 @@ def _lists(
         return {}
     ordered = frame.sort_values(by, ascending=ascending, kind="stable")
     groups = ordered.groupby("ticker")[column]
-    return {str(t): [str(v) for v in values] for t, values in groups}
+    return {str(t): [str(value) for value in values.unique()] for t, values in groups}
 
 
 def _names(companies: pd.DataFrame | None) -> dict[object, str]:

@@ -31,8 +31,8 @@ def interval(row: Mapping[str, Any], *, signed: bool = False, digits: int = 3) -
     """
     if not _known(row["value"]):
         return "not available"
-    sign = "+" if signed else ""
-    value, low, high = (f"{row[name]:{sign}.{digits}f}" for name in ("value", "low", "high"))
+    form = f"{'+' if signed else ''}z.{digits}f"  # z: what rounds to nothing has no sign
+    value, low, high = (f"{row[name]:{form}}" for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]" if has_interval(row) else value
 
 

@@ -31,7 +31,7 @@ def search(browser, text):
 
 
 def until(browser, script):
-    for _ in range(50):
+    for _ in range(300):
         if browser.run(script):
             return True
         time.sleep(0.1)

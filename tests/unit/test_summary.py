@@ -122,4 +122,5 @@ def test_a_sharpe_ratio_beyond_three_is_called_an_error_before_a_finding():
 def test_interval_shows_what_is_there():
     assert interval(SAE) == "0.430 [0.400, 0.460]"
     assert interval(row("sae", 0.5, np.nan, np.nan), digits=1) == "0.5"
+    assert interval(row("sae", -0.001, -0.5, 0.5), digits=1) == "0.0 [-0.5, 0.5]"
     assert interval(row("sae", None, None, None)) == "not available"
