@@ -78,6 +78,9 @@ def _correlation_block(
     for i in np.flatnonzero(cancelled.any(axis=1)):
         others = np.flatnonzero(cancelled[i]) + rows.start
         block[i, others - rows.start] = _two_pass(centred, present, rows.start + i, others)
+    width = block.shape[0]
+    square = block[:, :width]
+    block[:, :width] = (square + square.T) / 2  # the order of summation may differ
     return np.asarray(np.clip(block, -1, 1))
 
 
