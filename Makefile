@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export FINSAE_CACHE ?= $(CURDIR)/data/cache
 
-.PHONY: demo test test-slow lint types fast setup wheel clean
+.PHONY: demo test test-slow lint types fast setup browser wheel clean
 
 demo: setup
 	$(BIN)/finsae demo --out reports/demo
@@ -14,8 +14,9 @@ test: lint types fast
 test-slow: setup browser
 	$(BIN)/python -m pytest -m "slow" --durations=10
 
+# Two processes on two cores: one thread each.
 fast: setup
-	$(BIN)/python -m pytest -m "not slow and not gpu and not network" -n 2 --durations=5
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not network" -n 2 --durations=5
 
 lint: setup
 	$(BIN)/ruff check .
@@ -32,6 +33,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
+
+# The report is also looked at in a real browser, where Debian's packages can be had.
+browser:
+	@command -v chromium >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qqy install chromium >/dev/null; } \
+	  || echo "no chromium here: the browser tests will be skipped"
 
 wheel: setup
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
