@@ -71,11 +71,22 @@ def test_costs_can_be_switched_off_and_on(opened):
     browser, _ = opened
     title = "document.querySelector('#figure-equity h3').textContent"
     assert browser.run(title).endswith("after costs")
-    browser.run("document.querySelector('[data-choice=\"1\"]').click()")
+    before = "document.querySelector('[data-show=equity][data-choice=\"1\"]')"
+    browser.run(f"{before}.click()")
     assert browser.run(title).endswith("before costs")
-    pressed = "document.querySelector('[data-choice=\"1\"]').getAttribute('aria-pressed')"
-    assert browser.run(pressed) == "true"
-    browser.run("document.querySelector('[data-choice=\"0\"]').click()")
+    assert browser.run(f"{before}.getAttribute('aria-pressed')") == "true"
+    browser.run("document.querySelector('[data-show=equity][data-choice=\"0\"]').click()")
+    assert browser.run(title).endswith("after costs")
+
+
+def test_the_map_keeps_the_found_company_when_it_is_coloured_otherwise(opened):
+    browser, _ = opened
+    search(browser, "T009")
+    browser.run("document.querySelector('[data-show=companies][data-choice=\"1\"]').click()")
+    plot = "document.querySelector('[data-figure=companies]').data"
+    assert browser.run(f"{plot}.at(-1).text[0]") == "T009"
+    assert browser.run(f"{plot}.some((trace) => trace.name.startsWith('0: banks'))")
+    search(browser, "")
 
 
 def test_csv_is_what_the_button_saves(opened):
