@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError
-from finsae.sources.events import apply_events
+from finsae.sources.events import CONFIRMED, apply_events
 from finsae.sources.jumps import WINDOW, Closes, Limits, blocks, counted, mend
 
 Row = tuple[str, pd.Timestamp, str, float, str]
@@ -62,11 +62,12 @@ def repair(
         return prices.astype(float), pd.DataFrame(columns=LOG_COLUMNS)
     rows = list[Row]()
     values = prices.to_numpy(dtype=float, copy=True)
+    closes = Closes(values, prices.index, prices.columns)
     if events is not None:
         corrected, used = apply_events(prices, events)
-        values = corrected.to_numpy(dtype=float, copy=True)
+        values[:] = corrected.to_numpy()
+        closes.confirm(used[used["kind"] == CONFIRMED])
         rows += used.itertuples(index=False, name=None)
-    closes = Closes(values, prices.index, prices.columns)
     rows += _repeated(closes, limits) + _stale(closes, limits)
     columns = np.arange(values.shape[1])
     for _ in range(ROUNDS):

@@ -89,6 +89,12 @@ class Closes:
     def __init__(self, values: Floats, dates: pd.Index[Any], tickers: pd.Index[Any]) -> None:
         self.values, self.dates, self.tickers = values, pd.DatetimeIndex(dates), list(tickers)
         self.market = _market(values)
+        self.confirmed: set[tuple[int, int]] = set()  # row, column of moves known to be true
+
+    def confirm(self, events: pd.DataFrame) -> None:
+        """Take the moves at the given tickers and dates for true."""
+        for ticker, date in zip(events["ticker"], events["date"], strict=True):
+            self.confirmed.add((int(self.dates.searchsorted(date)), self.tickers.index(ticker)))
 
     def moves(self, columns: Places) -> tuple[Floats, NDArray[np.int64]]:
         """Return the log moves less the market's from close to close, and the rows between.
@@ -122,8 +128,9 @@ def mend(closes: Closes, columns: Places, limits: Limits) -> dict[int, list[Foun
     """
     found = {}
     for block in blocks(columns):
-        for column, jumps in _jumps(closes, block, limits).items():
+        for column, every in _jumps(closes, block, limits).items():
             line = closes.values[:, column]
+            jumps = [jump for jump in every if (jump.row, column) not in closes.confirmed]
             mended = _runs(line, jumps, limits, longest=1)
             mended = mended or _runs(line, jumps, limits, longest=limits.run)
             mended = mended or _splits(line, jumps, limits)

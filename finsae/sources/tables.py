@@ -108,8 +108,9 @@ def _decimal_points(column: pd.Series[str]) -> pd.Series[str]:
 
 def as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Text without blanks around it; whole numbers without ".0", missing values as ""."""
-    values = column.astype(object)
-    return values.map(_cell).astype(str)
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.fillna("").str.strip()
+    return column.astype(object).map(_cell).astype(str)
 
 
 def _cell(value: object) -> str:
@@ -141,11 +142,16 @@ def as_days(column: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         days = column.dt.tz_localize(None).dt.normalize()
         return days, pd.Series(False, index=column.index)
     text = as_text(column)
-    text = text.where(~text.str.lower().isin(["nan", "nat", "na", "none"]), "")
+    places, written = pd.factorize(text)  # a long table writes each day thousands of times
+    read = _read_days(pd.Series(written, dtype=str))
+    days = pd.Series(read.to_numpy()[places], index=column.index)
+    return days, days.isna() & ~text.str.lower().isin(["", "nan", "nat", "na", "none"])
+
+
+def _read_days(text: pd.Series[str]) -> pd.Series[pd.Timestamp]:
     parts = text.str.extract(r"^(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})(?:[T ]\d{1,2}:.*)?$")
-    written = parts[0] + "-" + parts[1].str.zfill(2) + "-" + parts[2].str.zfill(2)
-    days = pd.to_datetime(written, format="%Y-%m-%d", errors="coerce")
-    return days, days.isna() & (text != "")
+    iso = parts[0] + "-" + parts[1].str.zfill(2) + "-" + parts[2].str.zfill(2)
+    return pd.to_datetime(iso, format="%Y-%m-%d", errors="coerce")
 
 
 def known_names(table: pd.DataFrame, known: Sequence[str]) -> pd.DataFrame:

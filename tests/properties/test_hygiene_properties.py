@@ -174,6 +174,20 @@ def test_jump_on_the_last_days_is_a_suspect_only():
     assert log["kind"].tolist() == ["suspect"]
 
 
+def test_moves_the_events_file_confirms_stay():
+    prices = market(4)
+    prices.iloc[:100, 4] *= 2  # looks like a split
+    prices.iloc[60, 5] *= 1.5  # looks like a wrong close
+    days = prices.index[[100, 60, 61]]
+    events = pd.DataFrame({"ticker": ["C4", "C5", "C5"], "date": days}).assign(
+        kind="true_move", factor=1.0
+    )
+    assert sorted(repair(prices)[1]["kind"]) == ["split", "wrong_close"]
+    mended, log = repair(prices, events)
+    pd.testing.assert_frame_equal(mended, prices)
+    assert log["kind"].tolist() == ["true_move"] * 3
+
+
 def test_few_companies_have_no_market():
     prices = market(6)[["C1", "C2"]]
     wrong = prices.copy()
