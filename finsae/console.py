@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
 from finsae.methods import in_order, label
+from finsae.report.metrics import CLUSTERS, MONEY, PEERS
 from finsae.report.summary import interval
 
-HEADINGS = {
-    "peer_correlation": "peer correlation",
-    "sharpe_net": "Sharpe, net",
-    "sharpe_gross": "Sharpe, gross",
-    "mc": "MC",
-    "pair_weighted": "pair-weighted",
-    "coverage": "coverage",
-    "max_drawdown": "max. drawdown",
-    "return_annual": "return p.a.",
-    "trades": "trades",
-    "break_even_bps": "break-even bps",
-    "fdr": "false discoveries",
-}
-DIGITS = {"sharpe_net": 2, "sharpe_gross": 2, "coverage": 2, "trades": 0, "break_even_bps": 1}
+METRICS = {**PEERS, **CLUSTERS, **MONEY}
 
 
 def score_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
@@ -38,20 +27,20 @@ def score_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
     """
     plain = scores[scores["versus"].fillna("") == ""]
     shown = [metric for metric in metrics if metric in set(plain["metric"])]
-    table = text_table(None, "method", *(HEADINGS.get(metric, metric) for metric in shown))
+    table = text_table(None, "method", *(METRICS[metric].name for metric in shown))
     for method in in_order(plain["method"]):
-        mine = plain[plain["method"] == method].drop_duplicates("metric")
-        found = {
-            str(row["metric"]): interval(
-                {str(name): item for name, item in row.items()},
-                digits=DIGITS.get(str(row["metric"]), 3),
-            )
-            for row in mine.to_dict("records")
-        }
-        cells = [found.get(metric, "") for metric in shown]
-        if any(cells):
+        mine = plain[plain["method"] == method].drop_duplicates("metric").to_dict("records")
+        found = {str(row["metric"]): _cell(row) for row in mine if row["metric"] in shown}
+        if found:
+            cells = [found.get(metric, "") for metric in shown]
             table.add_row(escape(label(method)), *(escape(cell) for cell in cells))
     return table
+
+
+def _cell(row: Mapping[Hashable, Any]) -> str:
+    metric = METRICS[str(row["metric"])]
+    scaled = {name: row[name] * metric.scale for name in ("value", "low", "high")}
+    return interval(scaled, digits=metric.digits)
 
 
 def text_table(title: str | None, *columns: str) -> Table:

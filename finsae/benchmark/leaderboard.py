@@ -27,7 +27,7 @@ IntArray = npt.NDArray[np.int64]
 
 CLIP = 0.5
 """Monthly log returns are clipped at this size, so that no single month makes a correlation."""
-BASELINES = ("sic", "tfidf", "embedding", "past-correlation", "random")
+BASELINES = ("sic", "major-group", "tfidf", "embedding", "past-correlation", "random")
 """Methods that every other one is compared with, in pairs."""
 YEAR_OBS = 6  # months of a calendar year that a pair must share
 

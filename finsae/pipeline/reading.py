@@ -117,7 +117,16 @@ def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> 
         codes, coder.latents, how=reading.pool, length_normalised=reading.length_normalised
     )
     labels = coder.labels_["label"].tolist()
-    return _features(universe, reading, matrix, labels, codes=codes, autoencoder=coder.provenance_)
+    made = hash_file(sae.weights_path(reading.sae))
+    return _features(
+        universe,
+        reading,
+        matrix,
+        labels,
+        codes=codes,
+        autoencoder=coder.provenance_,
+        autoencoder_hash=made,
+    )
 
 
 def _encode(coder: Any, activations: Activations, layer: int) -> TokenCodes:  # noqa: ANN401 - Coder
