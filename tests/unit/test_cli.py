@@ -79,7 +79,7 @@ def test_benchmark_writes_the_agreed_json(files, capsys):
     columns = {"method", "metric", "value", "low", "high", "n", "interval", "versus"}
     assert all(set(row) == columns for row in content["scores"])
     assert "mine" in {row["method"] for row in content["scores"]}
-    assert "peer correlation" in capsys.readouterr().out
+    assert "Peer correlation" in capsys.readouterr().out
 
 
 def test_backtest_adds_returns_and_trades(files):
