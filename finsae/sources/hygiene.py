@@ -78,6 +78,7 @@ def repair(
         for column, mended in found.items():
             ticker = closes.tickers[column]
             rows += [(ticker, closes.dates[row], *what) for row, *what in mended]
+    rows += _stale(closes, limits)  # two levels of a penny share made one
     settled = {row[:2] for row in rows}
     listed = _suspects(closes, limits) + _gaps(closes, prices)
     log = pd.DataFrame(
