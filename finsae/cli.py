@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -25,6 +25,9 @@ app = typer.Typer(
 # A file or a pipe has no width of its own; tables are not folded there.
 out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
+
+if TYPE_CHECKING:
+    from finsae.result import Result
 
 DEFAULT = Reading()
 Companies = Annotated[
@@ -256,6 +259,7 @@ def benchmark(
     data = Data(companies=companies, prices=prices, events=events, cut=cut)
     settings = Run(data=data, benchmark=Benchmark(k=k), seed=seed)
     result = score_files(settings, features, clusters or [])
+    _left_out(result)
     out.print(score_table(result.scores, ["peer_correlation", "mc", "pair_weighted", "coverage"]))
     _finish(as_json, result.to_json())
 
@@ -285,6 +289,7 @@ def backtest(
     data = Data(companies, prices, events, formation=formation, trade=trade)
     settings = Run(data=data, backtest=Backtest(cost_bps=cost_bps), seed=seed)
     result = trade_files(settings, features, method)
+    _left_out(result)
     out.print(score_table(result.scores, ["sharpe_net", "sharpe_gross", "return_annual", "trades"]))
     _finish(
         as_json, result.to_json(returns=result.tables["returns"], trades=result.tables["trades"])
@@ -303,6 +308,22 @@ def report(
         raise DataError("pdf is not yet available: use --format html and print the page")
     one_of("format", format, ["html"])
     out.print(f"Report: {build(run)}", highlight=False, soft_wrap=True)
+
+
+def _left_out(result: Result) -> None:
+    """Say how many companies are compared, and which are not and why."""
+    dropped = result.provenance.get("universe", {}).get("dropped", [])
+    if dropped:
+        names = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
+        err.print(f"{len(dropped):,} companies have no prices: {names}", highlight=False)
+    if "excluded" not in result.tables:
+        return
+    reasons = result.tables["excluded"]["reason"].str.replace(r"\d+ of", "too few of", regex=True)
+    counts = reasons.value_counts().head(4)
+    why = "; ".join(f"{count:,}: {reason}" for reason, count in counts.items())
+    kept = result.provenance["companies"]
+    line = f"{kept:,} companies compared, {len(reasons):,} left out" + (f" ({why})" if why else "")
+    err.print(line, highlight=False, markup=False)
 
 
 def _finish(path: str | None, content: dict[str, object]) -> None:
