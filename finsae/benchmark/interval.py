@@ -159,8 +159,9 @@ def bounds(
     Measured coverage at nominal 0.95, in 250 simulated markets (a market and ten industry factors;
     100 companies, 48 months, 5 peers; ``tests/unit/test_benchmark_coverage.py``): paired
     differences 0.94 to 0.98, levels of peer correlation 0.91 to 0.92, MC 0.95 to 0.97,
-    pair-weighted 0.97 to 0.99. Where the common shocks have heavy tails (t with five degrees of freedom, changing
-    volatility) 48 months hold too few of the large ones: differences 0.90 to 0.98, levels 0.85.
+    pair-weighted 0.97 to 0.99. Where the common shocks have heavy tails (t with five degrees of
+    freedom, changing volatility) 48 months hold too few of the large ones: differences 0.90 to
+    0.98, levels 0.85.
     Unadjusted percentiles lie 0.01 to 0.02 lower, basic intervals lower still.
 
     A company is drawn together with its list of peers. To weigh its peers, too, by how often they
