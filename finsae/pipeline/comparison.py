@@ -58,6 +58,8 @@ def windows(universe: Universe, run: Run) -> Windows:
         )
     if pd.isna(last) or last <= cut:
         problems.append(f"there are no prices after the cut {cut:%Y-%m-%d}: choose an earlier one")
+    elif trade[0] > last:
+        problems.append(f"trading begins {trade[0]:%Y-%m-%d}, but prices end {last:%Y-%m-%d}")
     if problems:
         raise DataError(problems)
     return Windows(cut, formation, trade)
@@ -125,6 +127,7 @@ def benchmark(
     """
     run = run or Run()
     settings = run.benchmark
+    at_least(k=settings.k, draws=settings.draws, resamples=settings.resamples)
     dates = windows(universe, run)
     past, future = universe.cut(dates.cut)
     tickers, excluded = eligible(
@@ -201,6 +204,7 @@ def backtest(
     """
     run = run or Run()
     settings = run.backtest
+    at_least(candidates=settings.candidates, pairs=settings.pairs, draws=settings.draws)
     dates = windows(universe, run)
     past, future = universe.cut(dates.cut)
     tickers, _ = eligible(past.companies, past.monthly, cut=dates.cut, min_future=None)
@@ -227,6 +231,19 @@ def backtest(
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed)
     made = _provenance(universe, features, run, dates=dates, tickers=tickers)
     return Result(scores, pairs.tables(books), {**made, "warnings": pairs.warnings(scores)})
+
+
+def at_least(least: int = 1, **numbers: int) -> None:
+    """Refuse numbers that are too small to mean anything.
+
+    Raises
+    ------
+    DataError
+        Naming each of them.
+    """
+    small = [f"{name} is {number}" for name, number in numbers.items() if number < least]
+    if small:
+        raise DataError([f"{problem}: it must be at least {least}" for problem in small])
 
 
 def _with_features(tickers: Sequence[str], features: Features) -> list[str]:

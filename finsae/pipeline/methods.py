@@ -22,6 +22,9 @@ CLUSTERED = ("sae", "tfidf", "embedding", "past-correlation")
 """Methods whose clusters are cut from their similarities; codes bring their own."""
 
 
+MIN_IDF = 20
+
+
 def reading_of(features: Features) -> Reading:
     """How a features folder was read from its texts."""
     return build(Reading, features.provenance["reading"], where="provenance.json [reading]")
@@ -33,7 +36,8 @@ def weighted(features: Features, known: Sequence[str]) -> Features:
     Parameters
     ----------
     features : Features
-        Unweighted. Those made without idf keep their values.
+        Unweighted. Those made without idf keep their values, and so do those of fewer than 20
+        known companies: what all of them share would weigh nothing, though it is what they share.
     known : sequence of str
         The companies that may teach the weights; a weight learnt from later ones would look ahead.
 
@@ -42,7 +46,7 @@ def weighted(features: Features, known: Sequence[str]) -> Features:
     Features
         All companies of `features`.
     """
-    if not reading_of(features).idf:
+    if not reading_of(features).idf or len(known) < MIN_IDF:
         return features
     return features.weighted(idf(rows(features, known)))
 

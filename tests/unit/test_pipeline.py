@@ -144,6 +144,7 @@ def test_windows_follow_the_cut(universe):
         (Data(formation="2014-01-01:2013-01-01"), "ends before it begins"),
         (Data(cut="2014-12-31", trade="2014-06-01:2015-01-01"), "trading begin after"),
         (Data(cut="2020-01-01"), "no prices after the cut"),
+        (Data(trade="2019-01-01:2020-01-01"), "but prices end 2017-12-29"),
     ],
 )
 def test_impossible_windows_are_refused(universe, data, message):
@@ -155,3 +156,21 @@ def test_a_cut_that_nobody_knows_is_asked_for(universe):
     undated = universe.build(universe.companies.assign(date=None), universe.prices)
     with pytest.raises(DataError, match="where is the cut"):
         windows(undated, Run())
+
+
+def test_numbers_that_mean_nothing_are_refused(universe, features):
+    with pytest.raises(DataError) as caught:
+        benchmark(universe, features, Run(benchmark=Benchmark(k=0, draws=0)))
+    assert caught.value.problems == [
+        "k is 0: it must be at least 1",
+        "draws is 0: it must be at least 1",
+    ]
+    with pytest.raises(DataError, match="pairs is 0"):
+        backtest(universe, features, Run(backtest=Backtest(pairs=0)))
+
+
+def test_two_companies_are_compared_by_what_they_share():
+    few = toy.universe(per_industry=2).select(["T0A", "T0B"])
+    found = company_peers(build_features(few, READING), "T0A", k=5)
+    assert [peer["ticker"] for peer in found["peers"]] == ["T0B"]
+    assert found["peers"][0]["similarity"] > 0.3
