@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from finsae.config import Data, Reading, Run
     from finsae.features import Features
     from finsae.pipeline import (
-        backtest,
-        benchmark,
         build_features,
         company_peers,
         explain_pair,
         run,
+        run_backtest,
+        run_benchmark,
     )
     from finsae.result import Result
     from finsae.sources import read_universe, sample
@@ -37,13 +37,13 @@ HOMES = {
     "Result": "result",
     "Run": "config",
     "Universe": "universe",
-    "backtest": "pipeline",
-    "benchmark": "pipeline",
     "build_features": "pipeline",
     "company_peers": "pipeline",
     "explain_pair": "pipeline",
     "read_universe": "sources",
     "run": "pipeline",
+    "run_backtest": "pipeline",
+    "run_benchmark": "pipeline",
     "sample": "sources",
 }
 
@@ -54,13 +54,13 @@ __all__ = [
     "Result",
     "Run",
     "Universe",
-    "backtest",
-    "benchmark",
     "build_features",
     "company_peers",
     "explain_pair",
     "read_universe",
     "run",
+    "run_backtest",
+    "run_benchmark",
     "sample",
 ]
 

@@ -9,7 +9,7 @@ from finsae.pipeline.chain import (
     score_files,
     trade_files,
 )
-from finsae.pipeline.comparison import Windows, backtest, benchmark, windows
+from finsae.pipeline.comparison import Windows, run_backtest, run_benchmark, windows
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
 from finsae.pipeline.reading import activate, build_features, embed, train_sae
@@ -18,8 +18,6 @@ __all__ = [
     "Windows",
     "activate",
     "all_peers",
-    "backtest",
-    "benchmark",
     "build_features",
     "clusterings",
     "company_peers",
@@ -30,6 +28,8 @@ __all__ = [
     "open_universe",
     "pictures",
     "run",
+    "run_backtest",
+    "run_benchmark",
     "score_files",
     "similarities",
     "trade_files",

@@ -11,11 +11,11 @@ import pandas as pd
 from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.features import Features
-from finsae.pipeline.comparison import backtest, benchmark
+from finsae.pipeline.comparison import run_backtest, run_benchmark
 from finsae.pipeline.pictures import pictures
 from finsae.pipeline.reading import build_features, features_key
 from finsae.result import Result
-from finsae.sources import read_labels, read_prices, read_universe, sample
+from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
 from finsae.store import cache_dir, hash_frame, hash_texts, key
 from finsae.universe import Universe
 
@@ -48,8 +48,8 @@ def run(config: Run | None = None) -> Result:
 
 
 def _run(universe: Universe, features: Features, config: Run) -> Result:
-    scored = benchmark(universe, features, config)
-    traded = backtest(universe, features, config)
+    scored = run_benchmark(universe, features, config)
+    traded = run_backtest(universe, features, config)
     drawn = pictures(universe, features, scored, seed=config.seed)
     scores = pd.concat([scored.scores, traded.scores], ignore_index=True)
     tables = {**scored.tables, **traded.tables, **drawn}
@@ -75,8 +75,9 @@ def open_universe(data: Data, features: Features | None = None) -> Universe:
         return read_universe(data.companies, prices=data.prices, events=data.events)
     if data.prices and features is not None:
         prices, repairs = read_prices(data.prices, events=data.events)
-        made = features.provenance.get("universe", {})
-        return Universe.build(features.companies, prices, repairs=repairs, provenance=made)
+        companies, dropped = with_prices(features.companies, prices, Path(data.prices).name)
+        made = {**features.provenance.get("universe", {}), "dropped": dropped}
+        return Universe.build(companies, prices, repairs=repairs, provenance=made)
     if data.prices:
         raise DataError("--prices without --companies or --features: whose prices are they?")
     if features is not None and features.provenance.get("universe", {}).get("source") != "sample":
@@ -100,7 +101,7 @@ def score_files(run: Run, folder: str | Path | None, labels: Sequence[str | Path
     """Benchmark a features folder, and label files beside it."""
     universe, features = open_inputs(run, folder)
     named = {Path(path).stem: read_labels(path) for path in labels}
-    return benchmark(universe, features, run, labels=named)
+    return run_benchmark(universe, features, run, labels=named)
 
 
 def trade_files(run: Run, folder: str | Path | None, method: str) -> Result:
@@ -109,6 +110,6 @@ def trade_files(run: Run, folder: str | Path | None, method: str) -> Result:
     The tables ``returns, trades, pairs`` are the method's own.
     """
     universe, features = open_inputs(run, folder)
-    result = backtest(universe, features, run, methods=list(dict.fromkeys([method, "random"])))
+    result = run_backtest(universe, features, run, methods=list(dict.fromkeys([method, "random"])))
     own = {name: table[table["method"] == method] for name, table in result.tables.items()}
     return replace(result, tables=own)

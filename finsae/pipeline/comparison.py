@@ -56,7 +56,9 @@ def windows(universe: Universe, run: Run) -> Windows:
             f"formation must end by the cut {cut:%Y-%m-%d} and trading begin after it; "
             f"they are {_written(formation)} and {_written(trade)}"
         )
-    if pd.isna(last) or last <= cut:
+    if pd.isna(last):
+        problems.append("there are no prices: give --prices FILE")
+    elif last <= cut:
         problems.append(f"there are no prices after the cut {cut:%Y-%m-%d}: choose an earlier one")
     elif trade[0] > last:
         problems.append(f"trading begins {trade[0]:%Y-%m-%d}, but prices end {last:%Y-%m-%d}")
@@ -96,7 +98,7 @@ def _written(span: tuple[pd.Timestamp, pd.Timestamp]) -> str:
     return f"{span[0]:%Y-%m-%d}:{span[1]:%Y-%m-%d}"
 
 
-def benchmark(
+def run_benchmark(
     universe: Universe,
     features: Features,
     run: Run | None = None,
@@ -171,7 +173,7 @@ def benchmark(
     )
 
 
-def backtest(
+def run_backtest(
     universe: Universe,
     features: Features,
     run: Run | None = None,

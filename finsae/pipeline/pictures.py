@@ -26,7 +26,7 @@ def pictures(
     universe, features : Universe, Features
         What the benchmark was run on.
     result : Result
-        Of `finsae.pipeline.benchmark`; its companies and clusters are the ones drawn.
+        Of `finsae.pipeline.run_benchmark`; its companies and clusters are the ones drawn.
     seed : int
         Of the map's layout.
     """

@@ -65,7 +65,7 @@ def read_universe(
     if closes is None:
         return Universe.build(table, provenance=facts)
     assert prices is not None
-    table, dropped = _with_prices(table, closes, Path(prices).name)
+    table, dropped = with_prices(table, closes, Path(prices).name)
     mended, log = _mend(closes[table.index], happened, repair=repair)
     facts |= {"prices": hash_file(prices), "repaired": repair, "dropped": dropped}
     if events is not None:
@@ -181,10 +181,16 @@ def _events(path: str | Path | None, problems: list[str]) -> pd.DataFrame | None
         return None
 
 
-def _with_prices(
+def with_prices(
     table: pd.DataFrame, closes: pd.DataFrame, where: str
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Keep the companies that have a close; second, the others."""
+    """Keep the companies that have a close; second, the others.
+
+    Raises
+    ------
+    DataError
+        If no company has one.
+    """
     priced = set(closes.columns[closes.notna().any()])
     dropped = [ticker for ticker in table.index if ticker not in priced]
     if len(dropped) == len(table):

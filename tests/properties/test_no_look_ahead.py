@@ -12,7 +12,7 @@ import toy
 
 from finsae.benchmark import eligible
 from finsae.config import Backtest, Benchmark, Reading, Run
-from finsae.pipeline import backtest, build_features, clusterings, similarities
+from finsae.pipeline import build_features, clusterings, run_backtest, similarities
 from finsae.pipeline.methods import known_companies, rows, weighted
 from finsae.universe import Universe
 
@@ -115,16 +115,16 @@ def test_no_pair_position_or_return_up_to_a_date_depends_on_later_prices(worlds)
     universe, features, other, other_features = worlds
     middle = pd.Timestamp("2016-06-30")
     later = altered(universe, middle)
-    one = backtest(universe, features, RUN)
-    assert_same(until(one, middle), until(backtest(later, other_features, RUN), middle))
+    one = run_backtest(universe, features, RUN)
+    assert_same(until(one, middle), until(run_backtest(later, other_features, RUN), middle))
     # The cut itself: other prices from the first trading day on choose the same pairs.
-    noise = backtest(other, other_features, RUN)
+    noise = run_backtest(other, other_features, RUN)
     assert_same({"pairs": one.tables["pairs"]}, {"pairs": noise.tables["pairs"]})
 
 
 def test_the_comparison_of_positions_can_fail(worlds):
     universe, features, other, other_features = worlds
-    one, noise = backtest(universe, features, RUN), backtest(other, other_features, RUN)
+    one, noise = run_backtest(universe, features, RUN), run_backtest(other, other_features, RUN)
     end = universe.prices.index[-1]
     with pytest.raises(AssertionError):
         assert_same(until(one, end), until(noise, end))

@@ -121,6 +121,16 @@ def test_a_mistake_is_one_line_and_exit_code_2(files, capsys, monkeypatch, tmp_p
     assert "Traceback" not in shown.err and shown.out == ""
 
 
+def test_prices_of_other_companies_are_no_prices(files, capsys):
+    table = pd.read_parquet(files / "prices.parquet")
+    table.rename(columns=lambda ticker: f"Z{ticker}").to_parquet(files / "other.parquet")
+    argv = ["--features", str(files / "features"), "--prices", str(files / "other.parquet")]
+    assert call("benchmark", *argv, "--cut", toy.CUT) == 2
+    assert "no prices of any company" in capsys.readouterr().err
+    assert call("benchmark", "--companies", str(files / "companies.csv"), "--cut", toy.CUT) == 2
+    assert "give --prices" in capsys.readouterr().err
+
+
 def test_features_of_the_users_own_need_prices(files, capsys):
     assert call("benchmark", "--features", str(files / "features")) == 2
     assert "give --prices" in capsys.readouterr().err

@@ -8,12 +8,12 @@ from finsae.config import Backtest, Benchmark, Data, Reading, Run
 from finsae.methods import METHODS
 from finsae.pipeline import (
     all_peers,
-    backtest,
-    benchmark,
     build_features,
     company_peers,
     explain_pair,
     pictures,
+    run_backtest,
+    run_benchmark,
     windows,
 )
 
@@ -36,12 +36,12 @@ def features(universe):
 
 @pytest.fixture(scope="module")
 def scored(universe, features):
-    return benchmark(universe, features, RUN)
+    return run_benchmark(universe, features, RUN)
 
 
 @pytest.fixture(scope="module")
 def traded(universe, features):
-    return backtest(universe, features, RUN)
+    return run_backtest(universe, features, RUN)
 
 
 def value(scores, method, metric):
@@ -93,7 +93,7 @@ def test_every_method_is_traded_with_the_same_number_of_candidates(traded):
 
 def test_costs_only_take(universe, features):
     free = Run(benchmark=RUN.benchmark, backtest=Backtest(60, 10, 4, cost_bps=0, resamples=50))
-    result = backtest(universe, features, free, methods=["sic"])
+    result = run_backtest(universe, features, free, methods=["sic"])
     assert value(result.scores, "sic", "sharpe_net") == value(result.scores, "sic", "sharpe_gross")
 
 
@@ -160,13 +160,13 @@ def test_a_cut_that_nobody_knows_is_asked_for(universe):
 
 def test_numbers_that_mean_nothing_are_refused(universe, features):
     with pytest.raises(DataError) as caught:
-        benchmark(universe, features, Run(benchmark=Benchmark(k=0, draws=0)))
+        run_benchmark(universe, features, Run(benchmark=Benchmark(k=0, draws=0)))
     assert caught.value.problems == [
         "k is 0: it must be at least 1",
         "draws is 0: it must be at least 1",
     ]
     with pytest.raises(DataError, match="pairs is 0"):
-        backtest(universe, features, Run(backtest=Backtest(pairs=0)))
+        run_backtest(universe, features, Run(backtest=Backtest(pairs=0)))
 
 
 def test_two_companies_are_compared_by_what_they_share():

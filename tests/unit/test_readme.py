@@ -51,13 +51,14 @@ def test_python_blocks_print_what_is_shown():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", commands() or ["finsae --version"])
-def test_commands_of_the_readme_run(line, tmp_path, monkeypatch):
+def test_commands_of_the_readme_run_in_their_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
-    code = None
-    try:
-        cli.main()
-    except SystemExit as stop:
-        code = stop.code
-    assert not code, f"{line} ended with {code}"
+    assert commands()
+    for line in commands():
+        monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
+        code = None
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code
+        assert not code, f"{line} ended with {code}"
