@@ -152,25 +152,26 @@ def run_benchmark(
         resamples=settings.resamples,
         seed=run.seed,
     )
-    tables = {
-        "peers": pd.concat(
-            [
-                peers(table, settings.k, random_state=run.seed).assign(method=name)
-                for name, table in similarity.items()
-            ]
-        ),
-        "clusters": pd.concat(
-            [
-                pd.DataFrame({"clusterer": name, "ticker": found.index, "label": found.astype(str)})
-                for name, found in clusters.items()
-            ]
-        ),
-        "excluded": excluded,
-        "by_year": by_year(similarity, returns, k=settings.k, draws=settings.draws, seed=run.seed),
-    }
+    years = by_year(similarity, returns, k=settings.k, draws=settings.draws, seed=run.seed)
+    tables = {**_long(similarity, clusters, run), "excluded": excluded, "by_year": years}
     return Result(
         scores, tables, _provenance(universe, features, run, dates=dates, tickers=tickers)
     )
+
+
+def _long(
+    similarity: Mapping[str, pd.DataFrame], clusters: Mapping[str, pd.Series], run: Run
+) -> dict[str, pd.DataFrame]:
+    """Peers and cluster labels of all methods, one below the other."""
+    nearest = [
+        peers(table, run.benchmark.k, random_state=run.seed).assign(method=name)
+        for name, table in similarity.items()
+    ]
+    labels = [
+        pd.DataFrame({"clusterer": name, "ticker": found.index, "label": found.astype(str)})
+        for name, found in clusters.items()
+    ]
+    return {"peers": pd.concat(nearest), "clusters": pd.concat(labels)}
 
 
 def run_backtest(
