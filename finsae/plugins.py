@@ -40,8 +40,8 @@ class Coder(Protocol):
         """Learn from activations, tokens x width."""
         ...
 
-    def encode(self, tokens: FloatArray) -> tuple[FloatArray, IntArray]:
-        """Return values and latent indices of each token's active codes, both tokens x k."""
+    def encode(self, tokens: FloatArray) -> sparse.csr_array:
+        """Return each token's active latents, tokens x latents."""
         ...
 
 
@@ -80,7 +80,7 @@ MENU: dict[str, dict[str, str]] = {
         "tfidf": "finsae.embed.tfidf:Tfidf",
         "transformer": "finsae.embed.transformer:Transformer",
     },
-    "coder": {"topk": "finsae.sae.topk:TopK"},
+    "coder": {"topk": "finsae.sae.architectures.topk:TopK"},
     "clusterer": {
         "mst": "finsae.cluster.mst:MinimumSpanningTree",
         "average": "finsae.cluster.average:AverageLinkage",

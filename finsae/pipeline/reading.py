@@ -136,7 +136,12 @@ def _encode(coder: Any, activations: Activations, layer: int) -> TokenCodes:  # 
     with progress("Encoding tokens", len(tokens)) as (bar, task):
         for start in range(0, len(tokens), TOKENS_AT_ONCE):
             rows = slice(start, start + TOKENS_AT_ONCE)
-            values[rows], indices[rows] = coder.encode(np.asarray(tokens[rows], dtype=np.float32))
+            found = coder.encode(tokens[rows])
+            token = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr))
+            place = np.arange(found.nnz) - found.indptr[token]
+            values[rows], indices[rows] = 0, 0
+            values[start + token, place] = found.data
+            indices[start + token, place] = found.indices
             bar.advance(task, len(values[rows]))
     return TokenCodes(values, indices, activations.offsets, activations.spans)
 

@@ -11,16 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from finsae.sae.architectures.topk import TopK
     from finsae.sae.io import load, save
     from finsae.sae.job import train
     from finsae.sae.metrics import evaluate
     from finsae.sae.place import weights_path
-    from finsae.sae.topk import TopK
-    from finsae.sae.trainer import Training
+    from finsae.sae.settings import Training
 
 HOMES = {
-    "TopK": "topk",
-    "Training": "trainer",
+    "TopK": "architectures.topk",
+    "Training": "settings",
     "evaluate": "metrics",
     "load": "io",
     "save": "io",

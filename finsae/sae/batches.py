@@ -109,12 +109,16 @@ def check(tokens: Tokens, batch: int) -> None:
     Raises
     ------
     DataError
-        If they are not tokens x width, empty, fewer than a batch, not finite, or all the same.
+        If they are not tokens (x layers) x width, empty, fewer than a batch, not finite, or all the
+        same.
     """
-    if len(tokens.shape) != 2:
-        raise DataError(f"activations must be tokens x width; these have shape {tokens.shape}")
-    count, width = tokens.shape
-    if count == 0 or width == 0:
+    if len(tokens.shape) not in (2, 3):
+        raise DataError(
+            f"activations must be tokens x width or tokens x layers x width; "
+            f"these have shape {tokens.shape}"
+        )
+    count = tokens.shape[0]
+    if 0 in tokens.shape:
         raise DataError(f"no activations: their shape is {tokens.shape}")
     if count < max(batch, BLOCK):
         raise DataError(
@@ -125,9 +129,9 @@ def check(tokens: Tokens, batch: int) -> None:
     varied = False
     for start in range(0, count, CHUNK):
         part = np.asarray(tokens[start : start + CHUNK])
-        bad = ~np.isfinite(part)
+        bad = ~np.isfinite(part).reshape(len(part), -1).all(axis=1)
         if bad.any():
-            row = start + int(np.argmax(bad.any(axis=1)))
+            row = start + int(np.argmax(bad))
             raise DataError(f"activations are NaN or infinite, first at token {row:,}")
         varied = varied or bool((part != first).any())
     if not varied:

@@ -17,8 +17,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from finsae.checks import DataError
+from finsae.sae.architectures.topk import TopK
+from finsae.sae.coder import Coder
 from finsae.sae.place import FILE, find
-from finsae.sae.topk import TopK
 from finsae.store import atomic_path, plain, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
@@ -26,7 +27,7 @@ WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")
 DTYPES = ("float16", "float32")
 
 
-def save(coder: TopK, folder: str | Path, *, dtype: str = "float32", card: str = "") -> Path:
+def save(coder: Coder, folder: str | Path, *, dtype: str = "float32", card: str = "") -> Path:
     """Write an SAE; each file appears whole, ``cfg.json`` last.
 
     Parameters
@@ -64,7 +65,7 @@ def save(coder: TopK, folder: str | Path, *, dtype: str = "float32", card: str =
     return place
 
 
-def _config(coder: TopK) -> dict[str, Any]:
+def _config(coder: Coder) -> dict[str, Any]:
     # finsae counts blocks from 1, hook names count from 0
     hook = None if coder.layer_ is None else f"blocks.{coder.layer_ - 1}.hook_resid_post"
     return {
@@ -109,7 +110,7 @@ def _read(folder: Path, device: str | None) -> TopK:
     config = _readable(folder)
     weights = _weights(folder)
     coder = TopK(config["d_sae"], config["k"], device=device)
-    coder.set_weights(*(weights[name] for name in WEIGHTS))
+    coder.set_weights(weights)
     for table in ("labels", "history"):
         if (folder / f"{table}.parquet").is_file():
             setattr(coder, f"{table}_", pd.read_parquet(folder / f"{table}.parquet"))

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from finsae.activations import Activations
 from finsae.checks import DataError
 from finsae.sae.batches import Rows
+from finsae.sae.coder import Coder
 from finsae.sae.io import save
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import evaluate
-from finsae.sae.topk import TopK
-from finsae.sae.trainer import Training
+from finsae.sae.settings import Training
 from finsae.store import hash_texts, provenance
 
 HELD_OUT = 0.05  # share of the texts
@@ -26,14 +26,14 @@ CHECKPOINT = "checkpoint.pt"
 
 def train(
     activations: Activations | str | Path,
-    coder: TopK,
+    coder: Coder,
     *,
     layer: int,
     out: str | Path,
     texts: Sequence[str] | None = None,
     dtype: str = "float32",
     notes: Mapping[str, str] | None = None,
-) -> TopK:
+) -> Coder:
     """Train `coder`, judge it on texts it has not seen, name its latents, and save it.
 
     5 % of the texts are held out, whole texts, drawn by the coder's seed. A checkpoint in `out`
@@ -58,7 +58,7 @@ def train(
 
     Returns
     -------
-    TopK
+    Coder
         The fitted coder, before any rounding to float16; ``provenance_["evaluation"]`` has the
         measures on the held-out texts.
 
@@ -118,14 +118,14 @@ def split(
     return np.flatnonzero(~of_token), np.flatnonzero(of_token)
 
 
-def _seconds(coder: TopK) -> float:
+def _seconds(coder: Coder) -> float:
     history = coder.history_
     return float(
         (history["tokens"].diff().fillna(history["tokens"]) / history["tokens_per_second"]).sum()
     )
 
 
-def model_card(coder: TopK, notes: Mapping[str, str]) -> str:
+def model_card(coder: Coder, notes: Mapping[str, str]) -> str:
     """Write the model card: what the SAE reads, how it was trained, how good it is."""
     made, history = coder.provenance_, coder.history_.iloc[-1]
     training, found = made["training"], made["evaluation"]

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from finsae.checks import DataError
 from finsae.sae.batches import Tokens
-from finsae.sae.topk import TopK
+from finsae.sae.coder import Coder
 
 WORD = re.compile(r"\w+(?:[-'\u2019.&]\w+)*")
 NEVER = "never active"
@@ -52,7 +52,7 @@ class Vocabulary:
 
 
 def label_latents(
-    coder: TopK,
+    coder: Coder,
     activations: Tokens,
     *,
     offsets: npt.NDArray[np.int64],
@@ -113,7 +113,7 @@ def label_latents(
 
 
 def _weights(
-    coder: TopK,
+    coder: Coder,
     activations: Tokens,
     rows: npt.NDArray[np.int64],
     *,
@@ -127,12 +127,11 @@ def _weights(
     fired = np.zeros(coder.latents, dtype=np.int64)
     for start in range(0, len(rows), PIECE):
         piece = slice(start, start + PIECE)
-        values, indices = coder.encode(activations[rows[piece]])
-        active = values > 0
-        word = np.broadcast_to(words[piece, None], values.shape)[active]
-        coded = sparse.coo_matrix((values[active], (indices[active], word)), shape=shape)
+        codes = coder.encode(activations[rows[piece]])
+        word = np.repeat(words[piece], np.diff(codes.indptr))
+        coded = sparse.coo_matrix((np.abs(codes.data), (codes.indices, word)), shape=shape)
         weights = weights + coded.tocsr()
-        fired += np.bincount(indices[active], minlength=coder.latents)
+        fired += np.bincount(codes.indices, minlength=coder.latents)
     return weights, fired
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from finsae.checks import DataError
 from finsae.sae.batches import Tokens
-from finsae.sae.topk import TopK
+from finsae.sae.coder import Coder
 
 ROWS = 16_384
 
@@ -23,7 +23,7 @@ class Evaluation(NamedTuple):
         Fraction of variance unexplained, ``sum |x_hat - x|^2 / sum |x - mean x|^2``: sums over all
         tokens, the mean over these same tokens (not a mean of per-token ratios).
     l0 : float
-        Positive codes per token.
+        Active latents per token.
     dead : float
         Share of the latents that fired on none of the tokens.
     cosine : float
@@ -46,7 +46,7 @@ class Evaluation(NamedTuple):
         return {name: v for name, v in self._asdict().items() if name != "density"}
 
 
-def evaluate(coder: TopK, tokens: Tokens) -> Evaluation:
+def evaluate(coder: Coder, tokens: Tokens) -> Evaluation:
     """Judge `coder` on tokens x width, read in pieces.
 
     Raises
@@ -63,15 +63,15 @@ def evaluate(coder: TopK, tokens: Tokens) -> Evaluation:
     origin = coder.b_dec_  # sums about a centre: no cancellation in the variance
     for start in range(0, count, ROWS):
         raw = np.asarray(tokens[start : start + ROWS], dtype=np.float32)
-        values, indices = coder.encode(raw)
+        codes = coder.encode(raw)
         x = (raw - origin).astype(np.float64)
-        x_hat = (coder.decode(values, indices) - origin).astype(np.float64)
+        x_hat = (coder.decode(codes) - origin).astype(np.float64)
         error += float(np.square(x_hat - x).sum())
         squares += float(np.square(x).sum())
         total += x.sum(axis=0)
         norms = np.linalg.norm(x, axis=1) * np.linalg.norm(x_hat, axis=1)
         cosine += float(((x * x_hat).sum(axis=1) / np.maximum(norms, 1e-12)).sum())
-        fired += np.bincount(indices[values > 0], minlength=coder.latents)
+        fired += np.bincount(codes.indices, minlength=coder.latents)
     variation = squares - float(np.square(total).sum()) / count
     if variation <= 1e-12 * squares:
         raise DataError("all tokens are the same: the share of variance is not defined")

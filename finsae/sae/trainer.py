@@ -1,10 +1,10 @@
-"""The training loop: data order, optimiser, schedule, dead latents, checkpoints."""
+"""The training of one or several SAEs on one stream of activations."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,217 +14,291 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError
-from finsae.sae import core
+from finsae.sae import losses, selection
 from finsae.sae.batches import Batches, Tokens, check, sample
+from finsae.sae.coder import Coder
+from finsae.sae.codes import decode, fixed
+from finsae.sae.losses import Moment, Weights
+from finsae.sae.settings import Training
 from finsae.store import atomic_path, progress
 
 SAMPLE = 32_768  # tokens behind the starting b_dec and the scale
 LOGS = 100  # rows of the history
 CHECKPOINT_SECONDS = 180.0
-HISTORY = ("step", "tokens", "fvu", "aux_loss", "l0", "dead", "tokens_per_second")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How an SAE is trained; the defaults are Gao et al. 2024, scaled to a small corpus.
-
-    Parameters
-    ----------
-    epochs : float
-        Passes over the tokens.
-    batch : int
-        Tokens per step.
-    lr : float, optional
-        Adam's learning rate; ``2e-4 / sqrt(latents / 2**14)`` by default.
-    warmup, decay : float
-        Shares of the steps in which the rate rises from and falls to 0.
-    aux_coefficient : float
-        Weight of AuxK, the loss that revives dead latents; 0 turns it off.
-    k_aux : int, optional
-        Dead latents per token in AuxK; half the width by default.
-    dead_after : int, optional
-        A latent is dead once it has not fired for so many tokens; ``min(10 million, 0.2 of all)``
-        by default.
-    """
-
-    epochs: float = 6.0
-    batch: int = 4096
-    lr: float | None = None
-    warmup: float = 0.05
-    decay: float = 0.2
-    aux_coefficient: float = 1 / 32
-    k_aux: int | None = None
-    dead_after: int | None = None
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            least = 0 if field.name in {"warmup", "decay", "aux_coefficient", "k_aux"} else None
-            if value is None:
-                continue
-            if value < 0 or (least is None and value == 0) or not np.isfinite(value):
-                raise DataError(f"Training.{field.name} must be positive, not {value}")
-        if self.warmup + self.decay > 1:
-            raise DataError("Training.warmup and Training.decay together exceed all steps")
-
-    def full_rate(self, latents: int) -> float:
-        """Learning rate between warm-up and decay."""
-        return self.lr or 2e-4 / (latents / 2**14) ** 0.5
-
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate at `step` as a share of its full value."""
-        rise = (step + 1) / max(1.0, self.warmup * steps)
-        fall = (steps - step) / max(1.0, self.decay * steps)
-        return min(1.0, rise, fall)
+# Steps between looks at which latents are dead: on a GPU each look waits for the device.
+LOOK_FOR_DEAD = 16
+HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second")
 
 
 class Trainer:
-    """One run of training: its weights, optimiser, counters, and place in the data.
+    """One SAE in training: its weights, optimiser and counters.
 
-    The tokens are multiplied by `scale`, so that a token lies sqrt(width) from their centre in
-    the mean; learning rates then mean the same for every model.
+    Activations are multiplied by a scale per layer, so that learning rates mean the same for every
+    model. With one layer, a token then lies sqrt(width) from the centre in the mean. With several
+    (Group-SAE, Ghilardi et al. 2024, arXiv 2410.21508) every layer has the mean norm sqrt(width),
+    and each token is read at one of them, drawn anew at every step.
 
     Parameters
     ----------
-    tokens : Tokens
-        Tokens x width.
-    latents, k : int
-        Size of the dictionary, codes per token.
-    training : Training
-        Settings.
-    seed : int
-        Of the weights and the data order.
-    device : torch.device
-        Where to compute.
+    coder : Coder
+        Says architecture, size, settings and seed.
+    activations : Tokens
+        Tokens x width, or tokens x layers x width.
+    layers : sequence of int, optional
+        Positions on the second axis of the layers to train on; by default the only one.
     """
 
     def __init__(
-        self,
-        tokens: Tokens,
-        latents: int,
-        *,
-        k: int,
-        training: Training,
-        seed: int,
-        device: torch.device,
+        self, coder: Coder, activations: Tokens, *, layers: Sequence[int] | None = None
     ) -> None:
-        check(tokens, training.batch)
-        self.k, self.training, self.device = k, training, device
-        self.batches = Batches(tokens, training.batch, seed=seed)
-        self.steps = max(1, round(training.epochs * self.batches.steps_per_pass))
-        width = tokens.shape[1]
-        self.k_aux = width // 2 if training.k_aux is None else training.k_aux
-        seen = self.steps * training.batch
-        self.dead_after = training.dead_after or min(10_000_000, seen // 5)
-        some = torch.from_numpy(sample(tokens, SAMPLE, seed=seed)).to(device)
-        centre = geometric_median(some)
-        self.scale = float(width**0.5 / (some - centre).norm(dim=1).mean())
-        some, centre = some * self.scale, centre * self.scale
-        self.weights = initial_weights(latents, k, some=some, centre=centre, seed=seed)
-        self.lr = training.full_rate(latents)
+        self.coder, self.layers = coder, tuple(layers or (0,))
+        self.training = coder.training or Training()
+        self.device = coder.place()
+        seed = coder.random_state
+        some = torch.from_numpy(sample(activations, SAMPLE, seed=seed)).to(self.device)
+        if some.ndim == 2:
+            some = some[:, None]
+        self.scales, centre = scales(some[:, self.layers])
+        self.chosen = torch.tensor(self.layers, device=self.device)
+        some = self.view(some, step=-1)
+        centre = geometric_median(some) if centre is None else centre * self.scales[0]
+        self.weights = initial_weights(coder.latents, coder.k, some=some, centre=centre, seed=seed)
+        coder.start(self.weights, some)
+        self.lr = self.training.full_rate(coder.latents)
         self.optimiser = torch.optim.Adam(
-            [w.requires_grad_() for w in self.weights], lr=self.lr, eps=6.25e-10, fused=True
+            [w.requires_grad_() for w in self.weights.values()],
+            lr=self.lr,
+            eps=6.25e-10,
+            fused=True,
         )
-        self.idle = torch.zeros(latents, dtype=torch.int64, device=device)
+        self.idle = torch.zeros(coder.latents, dtype=torch.int64, device=self.device)
+        self.dead = self.idle.nonzero().flatten()
+        self.memory: dict[str, Tensor] = {}
         self.history: list[tuple[float, ...]] = []
-        self.step = 0
-        facts = asdict(training) | {"tokens": tokens.shape, "latents": latents, "k": k}
-        self.identity = repr(sorted((facts | {"seed": seed, "scale": self.scale}).items()))
+        self.totals = torch.zeros(3, device=self.device)
 
-    def run(self, checkpoint: Path | None = None) -> None:
-        """Train to the end, from the checkpoint where there is one of the same run."""
-        if checkpoint is not None and checkpoint.exists():
-            self._restore(checkpoint)
-        saved = logged = time.monotonic()
-        every = max(1, self.steps // LOGS)
-        totals = torch.zeros(3, device=self.device)
-        with progress("training the SAE", self.steps) as (bar, task):
-            bar.advance(task, self.step)
-            for x in self._inputs():
-                totals += self._advance(x)
-                bar.advance(task)
-                if self.step % every == 0:
-                    self._log(totals / every, every, time.monotonic() - logged)
-                    bar.update(task, note=f"FVU {self.history[-1][2]:.3f}")
-                    totals.zero_()
-                    logged = time.monotonic()
-                    if checkpoint is not None and logged - saved > CHECKPOINT_SECONDS:
-                        self._save(checkpoint)
-                        saved = logged
-                if self.step == self.steps:
-                    break
+    def view(self, rows: Tensor, *, step: int) -> Tensor:
+        """Read each token at one of the layers, scaled: tokens x width, float32.
 
-    def _inputs(self) -> Iterator[Tensor]:
-        if self.step < self.steps:
-            for rows in self.batches.since(self.step):
-                x = torch.from_numpy(rows).to(self.device, torch.float32, non_blocking=True)
-                yield x * self.scale
+        Parameters
+        ----------
+        rows : Tensor
+            Tokens x width, or tokens x layers x width.
+        step : int
+            Decides the draw of layers, together with the seed.
+        """
+        if rows.ndim == 2:
+            return rows.to(torch.float32) * self.scales[0]
+        if len(self.layers) == 1:
+            return rows[:, self.layers[0]].to(torch.float32) * self.scales[0]
+        random = np.random.default_rng([self.coder.random_state, 3, step + 1])
+        drawn = torch.from_numpy(random.integers(len(self.layers), size=len(rows)))
+        drawn = drawn.to(self.device)
+        picked = rows[torch.arange(len(rows), device=self.device), self.chosen[drawn]]
+        return picked.to(torch.float32) * self.scales[drawn, None]
 
-    def _advance(self, x: Tensor) -> Tensor:
-        """Take one optimiser step; return FVU, AuxK and L0."""
-        training, weights = self.training, self.weights
-        dead = (self.idle > self.dead_after).nonzero().flatten()
-        found = core.gradients(
-            weights,
-            x,
-            k=self.k,
-            dead=dead,
-            k_aux=self.k_aux if training.aux_coefficient else 0,
-            aux_coefficient=training.aux_coefficient,
-        )
-        core.project_gradient(weights, found.gradients.W_dec)
-        for weight, gradient in zip(weights, found.gradients, strict=True):
-            weight.grad = gradient
-        self.optimiser.param_groups[0]["lr"] = self.lr * training.rate(self.step, self.steps)
+    @torch.no_grad()
+    def advance(self, rows: Tensor, *, step: int, steps: int) -> None:
+        """Take one optimiser step."""
+        limit = self.training.idle_limit(steps)
+        if step % LOOK_FOR_DEAD == 0:
+            self.dead = (self.idle > limit).nonzero().flatten()
+        x = self.view(rows, step=step)
+        moment = Moment(step, steps, self.training, self.dead, self.memory)
+        found = self.coder.step(self.weights, x, moment)
+        if self.coder.UNIT_ROWS:
+            losses.project_gradient(self.weights, found.gradients)
+        for name, weight in self.weights.items():
+            weight.grad = found.gradients[name]
+        self.optimiser.param_groups[0]["lr"] = self.lr * self.training.rate(step, steps)
         self.optimiser.step()
-        core.normalise_rows(weights.W_dec)
-        fires = found.values > 0
-        self.idle += len(x)
-        self.idle[found.indices[fires]] = 0
-        self.step += 1
-        return torch.stack([found.fvu, found.aux_loss, fires.sum() / len(x)])
+        if self.coder.UNIT_ROWS:
+            losses.normalise_rows(self.weights["W_dec"])
+        fires = found.codes.values != 0
+        fired = torch.zeros_like(self.idle)
+        fired.scatter_reduce_(0, found.codes.latents, fires.to(fired.dtype), "amax")
+        self.idle.add_(len(x)).mul_(1 - fired)
+        self.totals += torch.stack([found.fvu, found.extra, fires.sum() / len(x)])
 
-    def _log(self, means: Tensor, steps: int, seconds: float) -> None:
-        fvu, aux_loss, l0 = means.tolist()
+    def log(self, step: int, *, steps: int, since: int, seconds: float) -> None:
+        """Add a row to the history: means over the last `since` steps.
+
+        Raises
+        ------
+        DataError
+            If the training diverged.
+        """
+        fvu, extra, l0 = (self.totals / since).tolist()
+        self.totals.zero_()
         if not np.isfinite(fvu):
             raise DataError(
-                f"training diverged at step {self.step:,}: lower Training(lr={self.lr:.2e})"
+                f"training diverged by step {step:,}: lower Training(lr=...) from {self.lr:.2e}"
             )
-        dead = float((self.idle > self.dead_after).float().mean())
+        dead = float((self.idle > self.training.idle_limit(steps)).float().mean())
         batch = self.training.batch
-        speed = steps * batch / seconds
-        self.history.append((self.step, self.step * batch, fvu, aux_loss, l0, dead, speed))
+        self.history.append((step, step * batch, fvu, extra, l0, dead, since * batch / seconds))
 
-    def table(self) -> pd.DataFrame:
-        """History of the run: means over the steps since the row before."""
-        return pd.DataFrame(self.history, columns=list(HISTORY)).astype({"step": int})
+    def finish(self) -> Coder:
+        """Hand weights and history to the coder.
 
-    def _save(self, checkpoint: Path) -> None:
-        state = {
-            "identity": self.identity,
-            "step": self.step,
-            "weights": [w.detach() for w in self.weights],
+        The coder of one layer reads its raw activations; that of several reads ``scale * x``, see
+        `scales`.
+        """
+        alone = len(self.layers) == 1
+        self.coder.take(self.weights, self.memory, scale=float(self.scales[0]) if alone else 1.0)
+        self.coder.history_ = pd.DataFrame(self.history, columns=list(HISTORY)).astype(
+            {"step": int}
+        )
+        return self.coder
+
+    def identity(self) -> str:
+        """Say which run this is: a checkpoint of another one is refused."""
+        facts = {
+            **asdict(self.training),
+            "coder": {n: v for n, v in vars(self.coder).items() if not n.endswith("_")},
+            "name": self.coder.NAME,
+            "layers": self.layers,
+            "scales": self.scales.tolist(),
+        }
+        return repr(sorted(facts.items()))
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the rest of the training depends on."""
+        return {
+            "identity": self.identity(),
+            "weights": {name: weight.detach() for name, weight in self.weights.items()},
             "optimiser": self.optimiser.state_dict(),
             "idle": self.idle,
+            "dead": self.dead,
+            "memory": self.memory,
             "history": self.history,
         }
-        with atomic_path(checkpoint) as temporary:
-            torch.save(state, temporary)
 
-    def _restore(self, checkpoint: Path) -> None:
-        state: dict[str, Any] = torch.load(checkpoint, map_location=self.device)
-        if state["identity"] != self.identity:
-            raise DataError(
-                f"{checkpoint} belongs to a run with other settings or activations: "
-                "delete it or train into another folder"
-            )
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
         with torch.no_grad():
-            for weight, kept in zip(self.weights, state["weights"], strict=True):
-                weight.copy_(kept)
+            for name, weight in self.weights.items():
+                weight.copy_(state["weights"][name])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.idle = state["idle"].to(self.device)
+        self.idle, self.dead = state["idle"], state["dead"]
+        self.memory = state["memory"]
         self.history = [tuple(row) for row in state["history"]]
-        self.step = state["step"]
+
+
+def fit_together(
+    coders: Sequence[Coder],
+    activations: Tokens,
+    *,
+    layers: Sequence[Sequence[int] | None] | None = None,
+    checkpoint: Path | None = None,
+) -> None:
+    """Train several SAEs to the end in one reading of the activations.
+
+    Parameters
+    ----------
+    coders : sequence of Coder
+        Fitted in place; of the same batch and passes. The first one's seed decides the order of
+        the tokens.
+    activations : Tokens
+        Tokens x width, or tokens x layers x width.
+    layers : sequence, optional
+        Per coder, the positions on the second axis of the layers that it learns from.
+    checkpoint : path, optional
+        Written every few minutes; a killed run goes on from it and ends with the same bits.
+
+    Raises
+    ------
+    DataError
+        If settings make no SAE or differ in batch or passes, if the activations cannot be learnt
+        from, or if a training diverges.
+    """
+    for coder in coders:
+        coder.check()
+    settings = {
+        ((c.training or Training()).batch, (c.training or Training()).epochs) for c in coders
+    }
+    if len(settings) > 1:
+        raise DataError(f"SAEs trained together need one batch and epochs, not {sorted(settings)}")
+    check(activations, settings.pop()[0])
+    reads = layers or [None] * len(coders)
+    trainers = [Trainer(c, activations, layers=r) for c, r in zip(coders, reads, strict=True)]
+    run(trainers, activations, checkpoint=checkpoint)
+    for trainer in trainers:
+        trainer.finish()
+
+
+def run(
+    trainers: Sequence[Trainer], activations: Tokens, *, checkpoint: Path | None = None
+) -> None:
+    """Take all steps of all trainers; see `fit_together`."""
+    first = trainers[0]
+    training = first.training
+    batches = Batches(activations, training.batch, seed=first.coder.random_state)
+    steps = max(1, round(training.epochs * batches.steps_per_pass))
+    step = 0
+    if checkpoint is not None and checkpoint.exists():
+        step = _restore(checkpoint, trainers)
+    saved = logged = time.monotonic()
+    every, since = max(1, steps // LOGS), 0
+    with progress("training the SAE", steps) as (bar, task):
+        bar.advance(task, step)
+        for rows in _inputs(batches, step, steps, first.device):
+            for trainer in trainers:
+                trainer.advance(rows, step=step, steps=steps)
+            step, since = step + 1, since + 1
+            bar.advance(task)
+            if step % every == 0:
+                now = time.monotonic()
+                for trainer in trainers:
+                    trainer.log(step, steps=steps, since=since, seconds=now - logged)
+                bar.update(task, note=f"FVU {first.history[-1][2]:.3f}")
+                logged, since = now, 0
+                if checkpoint is not None and now - saved > CHECKPOINT_SECONDS:
+                    _save(checkpoint, trainers, step)
+                    saved = now
+
+
+def _inputs(batches: Batches, step: int, steps: int, device: torch.device) -> Iterator[Tensor]:
+    for _, rows in zip(range(step, steps), batches.since(step), strict=False):
+        yield torch.from_numpy(rows).to(device, non_blocking=True)
+
+
+def _save(checkpoint: Path, trainers: Sequence[Trainer], step: int) -> None:
+    with atomic_path(checkpoint) as temporary:
+        torch.save({"step": step, "states": [t.state() for t in trainers]}, temporary)
+
+
+def _restore(checkpoint: Path, trainers: Sequence[Trainer]) -> int:
+    kept = torch.load(checkpoint, map_location=trainers[0].device)
+    states = kept["states"]
+    if [s["identity"] for s in states] != [t.identity() for t in trainers]:
+        raise DataError(
+            f"{checkpoint} belongs to a run with other settings or activations: "
+            "delete it or train into another folder"
+        )
+    for trainer, state in zip(trainers, states, strict=True):
+        trainer.restore(state)
+    return int(kept["step"])
+
+
+def scales(some: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Find the factor per layer that brings activations to length sqrt(width).
+
+    Parameters
+    ----------
+    some : Tensor
+        Tokens x layers x width.
+
+    Returns
+    -------
+    Tensor, Tensor or None
+        Layers; and the centre from which the length is measured, where there is one layer.
+    """
+    width = some.shape[2]
+    if some.shape[1] == 1:
+        centre = geometric_median(some[:, 0])
+        return width**0.5 / (some[:, 0] - centre).norm(dim=1).mean()[None], centre
+    return width**0.5 / some.norm(dim=2).mean(0), None
 
 
 @torch.no_grad()
@@ -241,9 +315,7 @@ def geometric_median(points: Tensor, iterations: int = 50) -> Tensor:
 
 
 @torch.no_grad()
-def initial_weights(
-    latents: int, k: int, *, some: Tensor, centre: Tensor, seed: int
-) -> core.Parameters:
+def initial_weights(latents: int, k: int, *, some: Tensor, centre: Tensor, seed: int) -> Weights:
     """Draw unit decoder rows in random directions; the encoder is their transpose.
 
     The encoder is scaled so that the first reconstruction has the best length (least squares):
@@ -251,9 +323,9 @@ def initial_weights(
     """
     random = torch.Generator().manual_seed(seed)
     W_dec = torch.randn(latents, len(centre), generator=random).to(centre)
-    core.normalise_rows(W_dec)
+    losses.normalise_rows(W_dec)
     b_enc = torch.zeros(latents, device=centre.device)
     first = some[:4096] - centre
-    rebuilt = core.decode(*core.select(first, W_dec, b_enc, k), W_dec)
+    rebuilt = decode(fixed(*selection.top_k(first, W_dec, b_enc, k)), W_dec)
     length = (first * rebuilt).sum() / rebuilt.square().sum()
-    return core.Parameters(W_dec * length, W_dec, b_enc, centre.clone())
+    return {"W_enc": W_dec * length, "W_dec": W_dec, "b_enc": b_enc, "b_dec": centre.clone()}

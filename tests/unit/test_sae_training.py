@@ -72,17 +72,17 @@ def test_resumed_training_ends_with_the_same_bits(tmp_path, monkeypatch):
     state = tmp_path / "checkpoint.pt"
     monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0.0)
     stop_at = 12
-    advance = trainer_module.Trainer._advance
+    advance = trainer_module.Trainer.advance
 
-    def killed(self, x):
-        if self.step == stop_at:
+    def killed(self, rows, *, step, steps):
+        if step == stop_at:
             raise KeyboardInterrupt
-        return advance(self, x)
+        advance(self, rows, step=step, steps=steps)
 
-    monkeypatch.setattr(trainer_module.Trainer, "_advance", killed)
+    monkeypatch.setattr(trainer_module.Trainer, "advance", killed)
     with pytest.raises(KeyboardInterrupt):
         TopK(32, 3, training=SHORT, device="cpu").fit(clouds(), checkpoint=state)
-    monkeypatch.setattr(trainer_module.Trainer, "_advance", advance)
+    monkeypatch.setattr(trainer_module.Trainer, "advance", advance)
     assert torch.load(state)["step"] == stop_at
     again = TopK(32, 3, training=SHORT, device="cpu").fit(clouds(), checkpoint=state)
     np.testing.assert_array_equal(again.W_enc_, whole.W_enc_)
@@ -96,13 +96,12 @@ def test_auxk_revives_dead_latents():
     off = replace(SHORT, epochs=10, lr=1e-2, aux_coefficient=0.0, dead_after=512)
     ends = []
     for settings in (off, replace(off, aux_coefficient=1 / 32)):
-        run = trainer_module.Trainer(
-            many_directions(), 96, k=3, training=settings, seed=0, device=torch.device("cpu")
-        )
-        with torch.no_grad():
-            run.weights.b_enc[:48] = -1.5  # half the latents start too low to win a selection
-        run.run()
-        ends.append(run.table().iloc[-1])
+        coder = TopK(96, 3, training=settings, device="cpu")
+        trainer = trainer_module.Trainer(coder, many_directions())
+        with torch.no_grad():  # half the latents start too low to win a selection
+            trainer.weights["b_enc"][:48] = -1.5
+        trainer_module.run([trainer], many_directions())
+        ends.append(trainer.finish().history_.iloc[-1])
     assert ends[0]["dead"] >= 0.5
     assert ends[1]["dead"] < 0.8 * ends[0]["dead"]
     assert ends[1]["fvu"] < ends[0]["fvu"]
@@ -147,7 +146,8 @@ def identity_coder(width=4):
     """Codes of a token are its two largest coordinates."""
     eye = np.eye(width)
     coder = TopK(width, 2, device="cpu")
-    return coder.set_weights(eye, eye, np.zeros(width), np.zeros(width))
+    zeros = np.zeros(width)
+    return coder.set_weights({"W_enc": eye, "W_dec": eye, "b_enc": zeros, "b_dec": zeros})
 
 
 def test_measures_by_hand():
@@ -169,8 +169,8 @@ def test_measures_by_hand():
 def test_fvu_is_exact_far_from_the_origin():
     x = clouds().astype(np.float64) + 1000
     coder = TopK(32, 3, training=SHORT, device="cpu").fit(x)
-    values, indices = coder.encode(x)
-    error = np.square(coder.decode(values, indices).astype(np.float64) - x.astype(np.float32)).sum()
+    rebuilt = coder.decode(coder.encode(x)).astype(np.float64)
+    error = np.square(rebuilt - x.astype(np.float32)).sum()
     assert evaluate(coder, x).fvu == pytest.approx(error / np.square(x - x.mean(0)).sum(), rel=1e-4)
 
 

@@ -1,0 +1,82 @@
+"""Sparse codes of a batch of tokens, and the only products that touch them.
+
+A code is a list of (value, latent) per token, kept as three flat arrays (CSR). A tokens x latents
+matrix never exists. With n latents and k active ones, dense autograd pays twelve d x n products per
+token for one training step; these pay the encoder's two and 8 d k (Gao et al. 2024,
+arXiv 2406.04093, appendix on systems).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+
+class Codes(NamedTuple):
+    """Active latents of some tokens: token t owns the entries ``starts[t]:starts[t + 1]``."""
+
+    values: Tensor  # entries; 0 marks an entry that does not fire
+    latents: Tensor  # entries, int64
+    starts: Tensor  # tokens + 1, int64
+
+    def tokens(self) -> Tensor:
+        """Give the token of every entry."""
+        lengths = self.starts.diff()
+        numbers = torch.arange(len(lengths), device=lengths.device)
+        return numbers.repeat_interleave(lengths, output_size=len(self.values))
+
+
+def fixed(values: Tensor, latents: Tensor) -> Codes:
+    """Make codes of two tokens x k matrices."""
+    count, k = values.shape
+    starts = torch.arange(count + 1, device=values.device) * k
+    return Codes(values.reshape(-1), latents.reshape(-1), starts)
+
+
+def decode(codes: Codes, W_dec: Tensor) -> Tensor:
+    """Sum the decoder rows of each token's codes, weighted by their values: tokens x width."""
+    return embedding_bag(
+        codes.latents,
+        W_dec,
+        codes.starts,
+        per_sample_weights=codes.values,
+        mode="sum",
+        include_last_offset=True,
+    )
+
+
+def sampled(codes: Codes, left: Tensor, rows: Tensor) -> Tensor:
+    """Give the scalar product ``left[token] . rows[latent]`` of every entry: entries."""
+    weights = torch.zeros_like(codes.values).requires_grad_()
+    with torch.enable_grad():  # a graph over the entries only: torch's kernel for these products
+        summed = decode(codes._replace(values=weights), rows.detach())
+    return torch.autograd.grad(summed, weights, left)[0]
+
+
+class ByLatent:
+    """The entries of codes sorted by latent, for sums over the tokens on which each fires."""
+
+    def __init__(self, codes: Codes, latents: int) -> None:
+        self.order = codes.latents.argsort(stable=True)
+        self.token = codes.tokens()[self.order]
+        self.starts = torch.zeros(latents + 1, dtype=torch.int64, device=codes.latents.device)
+        self.starts[1:] = torch.bincount(codes.latents, minlength=latents).cumsum(0)
+
+    def sum(self, weights: Tensor, rows: Tensor) -> Tensor:
+        """Add up ``weights[entry] * rows[token]`` per latent: latents x width."""
+        shape = (len(self.starts) - 1, len(rows))
+        with warnings.catch_warnings():  # torch calls its CSR layout "beta" once per process
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support")
+            matrix = torch.sparse_csr_tensor(
+                self.starts, self.token, weights[self.order], shape, check_invariants=False
+            )
+        return matrix @ rows
+
+
+def per_latent(codes: Codes, weights: Tensor, latents: int) -> Tensor:
+    """Add up `weights` (entries) per latent."""
+    return weights.new_zeros(latents).index_add_(0, codes.latents, weights)
