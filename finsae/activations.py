@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -15,18 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from finsae.checks import DataError
-from finsae.store import atomic_path, hash_texts, key, progress, provenance, write_json
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks: there, two runs at once are not kept apart
-    fcntl = None  # type: ignore[assignment]
+from finsae.store import LOCK, alone, atomic_path, hash_texts, key, progress, provenance, write_json
 
 VERSION = 1
 # Texts per shard: what a kill can cost at most, and what is sorted by length together.
 SHARD = 256
-
-LOCK = ".lock"
 
 Tokens = npt.NDArray[np.float16]
 Spans = npt.NDArray[np.int32]
@@ -173,7 +166,7 @@ def collect(
     name = activations_key(embedder, texts, layers)
     if _found(place, name):
         return Activations.open(place)
-    with _alone(place):
+    with alone(place):
         if not _found(place, name):  # another process may have finished it meanwhile
             writer = _Writer(place, name)
             with progress("Reading texts", len(texts)) if show else nullcontext() as shown:
@@ -191,16 +184,6 @@ def collect(
                 texts_hash=hash_texts(texts),
             )
     return Activations.open(place)
-
-
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Wait until no other process writes to the folder; a killed one does not count."""
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / LOCK).open("w") as handle:
-        if fcntl is not None:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _found(place: Path, name: str) -> bool:

@@ -45,8 +45,15 @@ class Result:
         return {**records, "provenance": plain(self.provenance)}
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``scores.json`` and one parquet file per table; each file is written atomically."""
+        """Write ``scores.json`` and one parquet file per table; each file is written atomically.
+
+        A run of before is taken away first, and ``scores.json`` is written last: a folder without
+        it is not finished.
+        """
         target = Path(folder)
+        (target / "scores.json").unlink(missing_ok=True)
+        for old in target.glob("*.parquet"):
+            old.unlink()
         for name, table in self.tables.items():
             write_table(target / f"{name}.parquet", table)
         write_json(target / "scores.json", self.to_json())
@@ -65,9 +72,16 @@ class Result:
         path = source / "scores.json"
         if not path.is_file():
             raise DataError(f'no run in "{folder}" (no scores.json): finsae demo --out makes one')
-        content = json.loads(path.read_text())
-        scores = pd.DataFrame(content["scores"], columns=list(SCORE_COLUMNS))
-        numbers = ["value", "low", "high", "n"]
-        scores[numbers] = scores[numbers].astype(float)
-        tables = {table.stem: pd.read_parquet(table) for table in sorted(source.glob("*.parquet"))}
-        return cls(scores, tables, content["provenance"])
+        try:
+            content = json.loads(path.read_text())
+            scores = pd.DataFrame(content["scores"], columns=list(SCORE_COLUMNS))
+            numbers = ["value", "low", "high", "n"]
+            scores[numbers] = scores[numbers].astype(float)
+            files = sorted(source.glob("*.parquet"))
+            tables = {table.stem: pd.read_parquet(table) for table in files}
+            return cls(scores, tables, content["provenance"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f'the run in "{folder}" cannot be read ({error}): '
+                "make it again with finsae demo --out"
+            ) from None

@@ -23,9 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there, two runs at once are not kept apart
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+LOCK = ".lock"
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "transformers")
 
 
@@ -108,6 +114,17 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: str | Path) -> Iterator[None]:
+    """Wait until no other process writes to the folder; a killed one does not count."""
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / LOCK).open("w") as handle:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def write_json(path: str | Path, content: Any) -> None:  # noqa: ANN401 - any JSON value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -14,6 +14,11 @@ from finsae.checks import DataError
 
 COMPANY_COLUMNS = ("name", "sic", "cik", "date", "description")
 REPAIR_COLUMNS = ("ticker", "date", "kind", "factor", "action")
+
+
+Mender = Callable[[pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]]
+"""Price hygiene: raw closes to mended ones and the log of what was done."""
+RESCALED_BY = 5  # closes up to the cut whose ratio carries later closes to the past's scale
 
 
 class Cut(NamedTuple):
@@ -33,13 +38,17 @@ class Universe:
         Index ``ticker``; columns ``name, sic, cik, date, description`` and any others. ``sic`` is
         text of four digits or missing; ``date`` is when the description was public (NaT: unknown).
     prices : DataFrame
-        Daily closes, dates x tickers, NaN where there is none.
+        Daily closes, mended, dates x tickers, NaN where there is none.
     monthly : DataFrame
         Monthly log returns of whole months, month ends x tickers.
     repairs : DataFrame
         What price hygiene did: ``ticker, date, kind, factor, action``.
     provenance : mapping
         Where the tables came from.
+    raw, mender : DataFrame and callable, optional
+        The vendor's closes and the hygiene that `prices` went through. Where they are given, a cut
+        mends its past again from the closes up to the cut alone: whether a jump is a wrong close
+        or a split shows in what follows it, and nobody knew that at the cut.
     """
 
     companies: pd.DataFrame
@@ -47,6 +56,11 @@ class Universe:
     monthly: pd.DataFrame
     repairs: pd.DataFrame
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    raw: pd.DataFrame | None = field(default=None, repr=False)
+    mender: Mender | None = field(default=None, repr=False)
+    _mended: dict[pd.Timestamp, tuple[pd.DataFrame, pd.DataFrame]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def build(
@@ -54,6 +68,7 @@ class Universe:
         companies: pd.DataFrame,
         prices: pd.DataFrame | None = None,
         *,
+        mender: Mender | None = None,
         repairs: pd.DataFrame | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> Universe:
@@ -65,6 +80,8 @@ class Universe:
             Index ``ticker`` (unique), column ``description``.
         prices : DataFrame, optional
             Daily closes, dates (increasing) x tickers; columns of unknown companies are left out.
+        mender : callable, optional
+            Hygiene that the closes still need; its log is `repairs`.
         repairs, provenance : optional
             As the attributes.
         """
@@ -77,9 +94,13 @@ class Universe:
             prices = pd.DataFrame(index=pd.DatetimeIndex([], name="date"), columns=[], dtype=float)
         known = [ticker for ticker in table.index if ticker in set(prices.columns)]
         closes = prices[known].astype(float).rename_axis("date").rename_axis(columns=None)
+        raw = closes if mender else None
+        if mender:
+            closes, repairs = mender(closes)
         if repairs is None:
             repairs = pd.DataFrame(columns=list(REPAIR_COLUMNS))
-        return cls(table, closes, monthly_returns(closes), repairs, dict(provenance or {}))
+        facts = dict(provenance or {})
+        return cls(table, closes, monthly_returns(closes), repairs, facts, raw, mender)
 
     def cut(self, date: str | pd.Timestamp) -> Cut:
         """Cut time at a date: the only place in finsae where this is done.
@@ -87,7 +108,8 @@ class Universe:
         The past holds companies whose description was public at the date (an undated description
         counts as known: the user vouches for it), closes up to and including it, and months that
         ended by then. The future holds the same companies with later closes and the months that
-        began after it. A month that straddles the date is in neither.
+        began after it. A month that straddles the date is in neither. The past's closes are mended
+        from themselves alone; later ones are carried to their scale (see `raw`).
 
         Parameters
         ----------
@@ -108,19 +130,30 @@ class Universe:
             )
         both = self.select(known)
         began = month_starts(both.monthly)
+        closes, log = self._past(day)
+        closes = closes[both.prices.columns]
+        months = monthly_returns(closes) if self.mender else both.monthly
         past = replace(
             both,
-            prices=both.prices.loc[:day],
-            monthly=both.monthly[both.monthly.index <= day],
-            repairs=both.repairs[pd.to_datetime(both.repairs["date"]) <= day],
+            prices=closes,
+            monthly=months[months.index <= day],
+            repairs=log[log["ticker"].isin(set(known))],
         )
         future = replace(
             both,
-            prices=both.prices[both.prices.index > day],
+            prices=both.prices[both.prices.index > day] * _to_scale_of(closes, both.prices),
             monthly=both.monthly[began > day],
             repairs=both.repairs[pd.to_datetime(both.repairs["date"]) > day],
         )
         return Cut(past, future)
+
+    def _past(self, day: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Give the closes up to a day, mended from themselves alone, and the log."""
+        if self.mender is None or self.raw is None:
+            return self.prices.loc[:day], self.repairs[pd.to_datetime(self.repairs["date"]) <= day]
+        if day not in self._mended:
+            self._mended[day] = self.mender(self.raw.loc[:day])
+        return self._mended[day]
 
     def select(self, tickers: Iterable[str]) -> Universe:
         """Keep the given companies, in the given order.
@@ -156,6 +189,17 @@ class Universe:
     def daily(self) -> pd.DataFrame:
         """Daily log returns, dates x tickers; NaN where one of the two closes is missing."""
         return log_returns(self.prices)
+
+
+def _to_scale_of(past: pd.DataFrame, whole: pd.DataFrame) -> pd.Series:
+    """Ratio of the past's closes to those of the whole series, per ticker, just before the cut.
+
+    It is 1 but for companies with a split that was found only after the cut, where all earlier
+    closes of the whole series are divided by it. A median, since a single close may be mended in
+    the one and not in the other.
+    """
+    ratio: pd.Series = (past / whole.reindex(past.index)).tail(RESCALED_BY).median()
+    return ratio.fillna(1.0)
 
 
 def as_day(date: str | pd.Timestamp) -> pd.Timestamp:

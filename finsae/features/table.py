@@ -16,7 +16,7 @@ from scipy import sparse
 
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
-from finsae.store import atomic_path, write_json
+from finsae.store import alone, atomic_path, write_json
 
 CODE_ARRAYS = ("values", "indices", "offsets", "spans")
 
@@ -114,6 +114,11 @@ class Features:
         The provenance is removed first and written last: a folder without it is not finished.
         """
         target = Path(folder)
+        with alone(target):
+            self._write(target)
+        return target
+
+    def _write(self, target: Path) -> None:
         (target / "provenance.json").unlink(missing_ok=True)
         with atomic_path(target / "features.npz") as temporary:
             sparse.save_npz(temporary, self.matrix, compressed=False)
@@ -128,7 +133,6 @@ class Features:
             with atomic_path(path) as temporary, temporary.open("wb") as handle:
                 np.save(handle, getattr(self.codes, name))
         write_json(target / "provenance.json", self.provenance)
-        return target
 
     @classmethod
     def load(cls, folder: str | Path) -> Features:

@@ -16,7 +16,7 @@ from finsae.pipeline.pictures import pictures
 from finsae.pipeline.reading import build_features, features_key
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
-from finsae.store import cache_dir, hash_frame, hash_texts, key
+from finsae.store import cache_dir, hash_file, hash_frame, hash_texts, key
 from finsae.universe import Universe
 
 VERSION = 1  # raised when a run of the same universe, features and settings changes
@@ -74,10 +74,15 @@ def open_universe(data: Data, features: Features | None = None) -> Universe:
     if data.companies:
         return read_universe(data.companies, prices=data.prices, events=data.events)
     if data.prices and features is not None:
-        prices, repairs = read_prices(data.prices, events=data.events)
+        prices, mender = read_prices(data.prices, events=data.events)
         companies, dropped = with_prices(features.companies, prices, Path(data.prices).name)
-        made = {**features.provenance.get("universe", {}), "dropped": dropped}
-        return Universe.build(companies, prices, repairs=repairs, provenance=made)
+        made = {"source": "files", "prices": hash_file(data.prices), "dropped": dropped}
+        if data.events:
+            made["events"] = hash_file(data.events)
+        read = features.provenance.get("universe", {})
+        if "cut" in read:  # the day by which the descriptions were known, whatever the prices
+            made["cut"] = read["cut"]
+        return Universe.build(companies, prices[companies.index], mender=mender, provenance=made)
     if data.prices:
         raise DataError("--prices without --companies or --features: whose prices are they?")
     if features is not None and features.provenance.get("universe", {}).get("source") != "sample":

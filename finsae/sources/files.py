@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ from finsae.sources.tables import (
     read_table,
 )
 from finsae.store import hash_file
-from finsae.universe import Universe
+from finsae.universe import Mender, Universe
 
 Cleaner = Callable[[pd.DataFrame, str], tuple[pd.DataFrame, list[str]]]
 LABEL_COLUMNS = ("ticker", "company", "symbol")
@@ -66,17 +67,17 @@ def read_universe(
         return Universe.build(table, provenance=facts)
     assert prices is not None
     table, dropped = with_prices(table, closes, Path(prices).name)
-    mended, log = _mend(closes[table.index], happened, repair=repair)
     facts |= {"prices": hash_file(prices), "repaired": repair, "dropped": dropped}
     if events is not None:
         facts["events"] = hash_file(events)
-    return Universe.build(table, mended, repairs=log, provenance=facts)
+    mender = _mender(happened, repair=repair)
+    return Universe.build(table, closes[table.index], mender=mender, provenance=facts)
 
 
 def read_prices(
     path: str | Path, *, events: str | Path | None = None, repair: bool = True
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read closes and mend them.
+) -> tuple[pd.DataFrame, Mender | None]:
+    """Read closes, and the hygiene that they still need.
 
     Parameters
     ----------
@@ -85,8 +86,10 @@ def read_prices(
 
     Returns
     -------
-    prices, repairs : DataFrame
-        Closes, dates x tickers, and the log of what was done.
+    DataFrame
+        Raw closes, dates x tickers.
+    callable or None
+        For ``Universe.build(..., mender=)``; None where nothing is to be done.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def read_prices(
     happened = _events(events, problems)
     if problems or closes is None:
         raise DataError(problems)
-    return _mend(closes, happened, repair=repair)
+    return closes, _mender(happened, repair=repair)
 
 
 def read_labels(path: str | Path, *, year: int | None = None) -> pd.Series[str]:
@@ -199,11 +202,18 @@ def with_prices(
     return table.drop(index=dropped), dropped
 
 
+def _mender(events: pd.DataFrame | None, *, repair: bool) -> Mender | None:
+    if not repair and events is None:
+        return None
+    return partial(_mend, events=events, repair=repair)
+
+
 def _mend(
-    closes: pd.DataFrame, events: pd.DataFrame | None, *, repair: bool
+    closes: pd.DataFrame, *, events: pd.DataFrame | None, repair: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if events is not None:  # of closes up to a cut, none happened later
+        events = events[events["date"] <= closes.index[-1]]
     if repair:
         return repair_prices(closes, events)
-    if events is None:
-        return closes, pd.DataFrame(columns=["ticker", "date", "kind", "factor", "action"])
+    assert events is not None
     return apply_events(closes, events)

@@ -14,6 +14,7 @@ from finsae.benchmark import eligible
 from finsae.config import Backtest, Benchmark, Reading, Run
 from finsae.pipeline import build_features, clusterings, run_backtest, similarities
 from finsae.pipeline.methods import known_companies, rows, weighted
+from finsae.sources import read_universe
 from finsae.universe import Universe
 
 CUT = pd.Timestamp(toy.CUT)
@@ -128,3 +129,42 @@ def test_the_comparison_of_positions_can_fail(worlds):
     end = universe.prices.index[-1]
     with pytest.raises(AssertionError):
         assert_same(until(one, end), until(noise, end))
+
+
+def faulty(prices, cut):
+    """Raw closes with a wrong close and an unadjusted split on each side of the cut."""
+    raw = prices.copy()
+    days = raw.index
+    at = days.get_indexer([cut], method="ffill")[0]
+    raw.iloc[at - 300, 0] *= 1.8
+    raw.iloc[at + 300, 1] *= 1.8
+    raw.iloc[: at - 200, 2] *= 2
+    raw.iloc[: at + 200, 3] *= 2  # found after the cut: earlier closes are divided by 2
+    raw.iloc[at, 4] *= 1.8  # shows as wrong only by what follows
+    return raw
+
+
+def test_the_past_is_mended_from_itself_alone(tmp_path):
+    table = toy.companies()
+    raw = faulty(toy.prices(table), CUT)
+    other = raw.copy()
+    late = other.index > CUT
+    other.loc[late] = other.loc[late].to_numpy()[::-1] * 3
+    table.reset_index().to_csv(tmp_path / "companies.csv", index=False)
+    cuts = []
+    for name, closes in (("raw", raw), ("other", other)):
+        closes.to_parquet(tmp_path / f"{name}.parquet")
+        found = read_universe(tmp_path / "companies.csv", tmp_path / f"{name}.parquet")
+        cuts.append((found, found.cut(CUT)))
+    (whole, (past, future)), (_, (again, _)) = cuts
+    pd.testing.assert_frame_equal(past.prices, again.prices)
+    pd.testing.assert_frame_equal(past.monthly, again.monthly)
+    pd.testing.assert_frame_equal(past.repairs, again.repairs)
+    split = past.prices.columns[3]
+    assert split not in set(past.repairs["ticker"]) and split in set(whole.repairs["ticker"])
+    # The later closes continue the past's scale: a spread formed before is traded after.
+    joined = pd.concat([past.prices[split], future.prices[split]])
+    assert np.log(joined).diff().abs().max() < 0.2
+    assert future.prices[split].iloc[0] == pytest.approx(
+        2 * whole.prices.loc[future.prices.index[0], split]
+    )

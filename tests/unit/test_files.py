@@ -151,11 +151,13 @@ def test_a_true_move_of_the_events_file_is_no_suspect(write, tmp_path):
     prices = faulty_prices()
     prices.iloc[60:, 1] *= 0.6
     prices.to_csv(tmp_path / "p.csv")
-    assert "suspect" in read_prices(tmp_path / "p.csv")[1]["kind"].tolist()
+    closes, mender = read_prices(tmp_path / "p.csv")
+    assert "suspect" in mender(closes)[1]["kind"].tolist()
     events = write(
         "e.csv", f"ticker,date,kind,factor\nBBB,{prices.index[60]:%Y-%m-%d},true_move,\n"
     )
-    log = read_prices(tmp_path / "p.csv", events=events)[1]
+    closes, mender = read_prices(tmp_path / "p.csv", events=events)
+    log = mender(closes)[1]
     assert log["kind"].tolist() == ["wrong_close", "true_move"]
 
 
