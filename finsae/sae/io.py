@@ -13,31 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from finsae.checks import DataError
 from finsae.plugins import make
 from finsae.sae.coder import Coder
-from finsae.sae.place import FILE, find
+from finsae.sae.interop import (
+    FIXED_K,
+    Foreign,
+    from_saelens,
+    from_sparsify,
+    read_weights,
+    saelens_name,
+)
+from finsae.sae.place import FILE, SPARSIFY_FILE, find, weights_path
 from finsae.sae.settings import Training
 from finsae.store import atomic_path, plain, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
 DTYPES = ("float16", "float32")
-# What SAELens calls SAEs that encode alike: a threshold learnt from batches is a JumpReLU's.
-SAELENS = {
-    "topk": "topk",
-    "abs-topk": "abstopk",
-    "batch-topk": "jumprelu",
-    "matryoshka": "jumprelu",
-    "jumprelu": "jumprelu",
-    "gated": "gated",
-    "l1": "standard",
-}
-FIXED_K = ("topk", "abstopk")
 
 
 def save(coder: Coder, folder: str | Path, *, dtype: str = "float32", card: str = "") -> Path:
@@ -76,11 +71,6 @@ def save(coder: Coder, folder: str | Path, *, dtype: str = "float32", card: str 
             temporary.write_text(card)
     write_json(place / "cfg.json", _config(coder))
     return place
-
-
-def saelens_name(architecture: str) -> str:
-    """Name, in SAELens, of an architecture of finsae; SAELens does not know the user's own."""
-    return SAELENS.get(architecture, f"finsae_{architecture}")
 
 
 def _config(coder: Coder) -> dict[str, Any]:
@@ -131,9 +121,18 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
     Parameters
     ----------
     name : str or path
-        "demo", the one shipped with finsae, or a folder written by `save`.
+        "demo", the one shipped with finsae; a folder written by `save`, by SAELens or by sparsify;
+        or ``RELEASE/ID`` of SAELens' registry (``pip install "finsae[saelens]"``), as in
+        "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical".
     device : str, optional
         "cpu" or "cuda"; by default a GPU where there is one.
+
+    Returns
+    -------
+    Coder
+        Of the class and settings that `save` saw. An SAE of others gets finsae's class of the same
+        encoder, and settings of training are that class's defaults; its codes are those of the
+        other library, whose decoder rows need not have unit length.
 
     Raises
     ------
@@ -141,68 +140,47 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
         If there is no SAE, or none that finsae can read.
     """
     folder = find(name)
-    config = _readable(folder)
-    metadata = config.get("metadata", {})
-    own = dict(metadata.get("finsae") or {})
-    coder = _made(folder, config, own, device=device)
-    coder.set_weights(_weights(folder))
+    config = _json(folder / "cfg.json")
+    own = dict((config.get("metadata") or {}).get("finsae") or {})
+    found = _described(folder, config, own)
+    try:
+        coder: Coder = make("coder", found.architecture, **found.settings, device=device)
+    except TypeError as error:
+        raise DataError(f"{folder}/cfg.json: settings of another version: {error}") from error
+    coder.set_weights(found.weights)
     for table in ("labels", "history"):
         if (folder / f"{table}.parquet").is_file():
             setattr(coder, f"{table}_", pd.read_parquet(folder / f"{table}.parquet"))
     if len(coder.labels_) != coder.latents:
         raise DataError(f"{folder}/labels.parquet names {len(coder.labels_)} of {coder.latents}")
-    coder.layer_, coder.model_ = own.pop("layer", None), metadata.get("model_name")
-    coder.provenance_ = own
+    coder.layer_, coder.model_ = own.pop("layer", found.layer), found.model
+    coder.provenance_ = own or {"hook_name": found.hook, "folder": folder.name}
     return coder
 
 
-def _made(
-    folder: Path, config: dict[str, Any], own: dict[str, Any], *, device: str | None
-) -> Coder:
-    """Make the coder that a folder describes, without weights; takes its settings out of `own`."""
-    name = own.pop("architecture", "topk")
-    settings = own.pop("settings", {}) | {"latents": config["d_sae"]}
-    if config["architecture"] in FIXED_K:
-        settings["k"] = config["k"]
+def _described(folder: Path, config: dict[str, Any], own: dict[str, Any]) -> Foreign:
+    """Read an SAE whoever wrote it; takes class and settings out of finsae's `own` facts."""
+    weights = read_weights(weights_path(folder))
+    if (folder / SPARSIFY_FILE).is_file():
+        return from_sparsify(folder, config, weights)
+    name, settings = own.pop("architecture", None), own.pop("settings", {})
+    written = config.get("architecture")
+    if name is not None and written != saelens_name(name):
+        raise DataError(
+            f"{folder}/cfg.json: architecture is {written!r}, but metadata.finsae says {name}, "
+            f"which is {saelens_name(name)!r}"
+        )
+    found = from_saelens(folder, config, weights)
     if settings.get("training") is not None:
         settings["training"] = Training(**settings["training"])
-    if config["architecture"] != saelens_name(name):
-        raise DataError(
-            f"{folder}/cfg.json: architecture is {config['architecture']!r}, but finsae wrote a "
-            f"{name} SAE, which is {saelens_name(name)!r}"
-        )
-    try:
-        coder: Coder = make("coder", name, **settings, device=device)
-    except TypeError as error:
-        raise DataError(f"{folder}/cfg.json: settings of another version: {error}") from error
-    return coder
+    return found._replace(
+        architecture=name or found.architecture, settings=settings | found.settings
+    )
 
 
-def _readable(folder: Path) -> dict[str, Any]:
-    """Read ``cfg.json`` and refuse what would give other codes than its writer meant."""
+def _json(path: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads((folder / "cfg.json").read_text())
+        content: dict[str, Any] = json.loads(path.read_text())
     except (ValueError, OSError) as error:
-        raise DataError(f"{folder}/cfg.json is not JSON: {error}") from error
-    problems = [
-        f"{folder}/cfg.json: {name} is {config.get(name, wanted)!r}; finsae reads {wanted!r} only"
-        for name, wanted in {
-            "apply_b_dec_to_input": True,
-            "normalize_activations": "none",
-            "rescale_acts_by_decoder_norm": False,
-        }.items()
-        if config.get(name, wanted) != wanted
-    ]
-    needed = ["architecture", "d_sae", *(["k"] if config.get("architecture") in FIXED_K else [])]
-    problems += [f"{folder}/cfg.json: {name} is missing" for name in needed if name not in config]
-    if problems:
-        raise DataError(problems)
-    return config
-
-
-def _weights(folder: Path) -> dict[str, npt.NDArray[Any]]:
-    path = folder / FILE
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} is not JSON: {error}") from error
+    return content

@@ -262,7 +262,8 @@ def test_foreign_or_damaged_folders_are_refused(tmp_path):
     config = json.loads((folder / "cfg.json").read_text())
     for wrong, message in (
         ({"architecture": "gated"}, "architecture is 'gated'"),
-        ({"k": None, "d_sae": 31}, "shape"),
+        ({"k": None}, "k is missing"),
+        ({"d_sae": 31}, "shape"),
     ):
         (folder / "cfg.json").write_text(json.dumps(config | wrong))
         with pytest.raises(DataError, match=message):
