@@ -4,14 +4,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export FINSAE_CACHE ?= $(CURDIR)/data/cache
 
-.PHONY: demo test test-slow lint types fast setup browser wheel clean
+.PHONY: demo test test-slow lint types fast setup saelens browser wheel clean
 
 demo: setup
 	$(BIN)/finsae demo --out reports/demo
 
 test: lint types fast
 
-test-slow: setup browser
+test-slow: setup saelens browser
 	$(BIN)/python -m pytest -m "slow" --durations=10
 
 # Two processes on two cores: one thread each.
@@ -32,6 +32,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+# SAELens brings some sixty packages, so only the slow tests install it (a minute and a half).
+saelens: $(VENV)/.saelens
+
+$(VENV)/.saelens: $(VENV)/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[saelens]"
 	touch $@
 
 # The report is also looked at in a real browser, where Debian's packages can be had.

@@ -187,9 +187,7 @@ def _problems(folder: Path, config: dict[str, Any], architecture: str) -> list[s
         reason = REFUSED.get(scaled, "finsae does not know it")
         problems.append(f"normalize_activations is {scaled!r}: {reason}")
     if config.get("finetuning_scaling_factor"):
-        problems.append(
-            "finetuning_scaling_factor is set, which SAELens 6 does not read either"
-        )
+        problems.append("finetuning_scaling_factor is set, which SAELens 6 does not read either")
     needed = ["d_sae", *(["k"] if architecture in FIXED_K else [])]
     return problems + [f"{name} is missing" for name in needed if config.get(name) is None]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from finsae.checks import DataError, nearest
+from finsae.store import hash_file, hash_texts
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SHIPPED = {"demo": PRETRAINED / "minilm-l5-topk"}
 FILE = "sae_weights.safetensors"
 SPARSIFY_FILE = "sae.safetensors"
+DECISIVE = (".safetensors", ".json", ".parquet")
 
 
 def find(name: str | Path) -> Path:
@@ -35,11 +37,11 @@ def find(name: str | Path) -> Path:
 
         try:
             fetched = registry.fetch(str(name))
+            if fetched is not None:
+                return fetched
             names += registry.releases()
         except ModuleNotFoundError:
-            fetched, hint = None, f"; RELEASE/ID of SAELens' registry needs {registry.INSTALL}"
-        if fetched is not None:
-            return fetched
+            hint = f"; SAEs of the registry need {registry.INSTALL}"
     close = nearest(str(name).partition("/")[0], names)
     raise DataError(
         f'no SAE at "{name}": neither a folder with cfg.json, nor a shipped name '
@@ -52,3 +54,13 @@ def weights_path(name: str | Path) -> Path:
     folder = find(name)
     sparsify = folder / SPARSIFY_FILE
     return sparsify if sparsify.is_file() else folder / FILE
+
+
+def folder_hash(name: str | Path) -> str:
+    """Hash everything of an SAE's folder that decides codes and their names; `name` as for `find`.
+
+    The model card and the history of the training do not.
+    """
+    folder = find(name)
+    files = sorted(p for p in folder.rglob("*") if p.suffix in DECISIVE and p.stem != "history")
+    return hash_texts(f"{file.relative_to(folder)} {hash_file(file)}" for file in files)
