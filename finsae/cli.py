@@ -12,7 +12,7 @@ from rich.console import Console
 from finsae import __version__
 from finsae.checks import DataError, one_of
 from finsae.config import Autoencoder, Backtest, Benchmark, Data, Reading, Run, read_run
-from finsae.methods import METHODS
+from finsae.methods import LABELS
 from finsae.store import atomic_path, write_json
 
 app = typer.Typer(
@@ -266,7 +266,10 @@ def benchmark(
 
 @app.command()
 def backtest(
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "sae",
+    method: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(LABELS)}; by default what the features are."),
+    ] = None,
     features: Folder = None,
     companies: Companies = None,
     prices: Prices = None,
@@ -285,7 +288,8 @@ def backtest(
     from finsae.console import score_table
     from finsae.pipeline import trade_files
 
-    one_of("method", method, METHODS)
+    if method is not None:
+        one_of("method", method, LABELS)
     data = Data(companies, prices, events, formation=formation, trade=trade)
     settings = Run(data=data, backtest=Backtest(cost_bps=cost_bps), seed=seed)
     result = trade_files(settings, features, method)

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 LABELS: dict[str, str] = {
     "sae": "SAE",
+    "sae-group": "Group SAE",
+    "words": "Word features",
+    "activations": "Activations",
     "sic": "SIC",
     "major-group": "Major group",
     "tfidf": "TF-IDF",
@@ -14,7 +17,11 @@ LABELS: dict[str, str] = {
     "random": "Random",
 }
 
-METHODS: tuple[str, ...] = tuple(LABELS)
+READINGS = ("sae", "sae-group", "words", "activations")
+"""Methods that are features of the user's: by the name of how they were read."""
+BASELINES: tuple[str, ...] = tuple(name for name in LABELS if name not in READINGS)
+METHODS: tuple[str, ...] = ("sae", *BASELINES)
+"""What is compared where nothing else is said."""
 
 
 def in_order(methods: Iterable[str]) -> list[str]:
@@ -31,7 +38,7 @@ def in_order(methods: Iterable[str]) -> list[str]:
         Each name once.
     """
     found = dict.fromkeys(str(method) for method in methods)
-    return [m for m in METHODS if m in found] + [m for m in found if m not in METHODS]
+    return [m for m in LABELS if m in found] + [m for m in found if m not in LABELS]
 
 
 def label(method: str) -> str:

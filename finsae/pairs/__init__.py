@@ -6,6 +6,8 @@ from finsae.pairs.engine import Backtest, simulate
 from finsae.pairs.rules import ZScore
 from finsae.pairs.select import LowestPValue, candidates, pair_tests, same_issuer
 
+VERSION = 2  # raised when books of the same similarities and prices change
+
 __all__ = [
     "Backtest",
     "LowestPValue",

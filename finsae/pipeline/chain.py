@@ -8,18 +8,26 @@ from pathlib import Path
 
 import pandas as pd
 
+from finsae import benchmark, pairs
 from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.features import Features
+from finsae.pipeline import methods, pictures
 from finsae.pipeline.comparison import run_backtest, run_benchmark
-from finsae.pipeline.pictures import pictures
-from finsae.pipeline.reading import build_features, features_key
+from finsae.pipeline.reading import build_features, features_key, model_hash
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
 from finsae.store import cache_dir, hash_file, hash_frame, hash_texts, key
 from finsae.universe import Universe
 
-VERSION = 1  # raised when a run of the same universe, features and settings changes
+VERSION = 2  # raised when a run of the same parts changes
+STAGES = {
+    "methods": methods.VERSION,
+    "benchmark": benchmark.VERSION,
+    "pairs": pairs.VERSION,
+    "pictures": pictures.VERSION,
+}
+"""Versions of the stages of which a run is made."""
 
 
 def run(config: Run | None = None) -> Result:
@@ -38,19 +46,30 @@ def run(config: Run | None = None) -> Result:
     """
     config = config or Run()
     universe = open_universe(config.data)
-    read = features_key(universe, config.reading)
-    companies = hash_texts(universe.companies.astype(str).to_csv().splitlines())
-    name = key(asdict(config), [companies, hash_frame(universe.prices), read], VERSION)
-    folder = cache_dir() / "runs" / name
+    folder = cache_dir() / "runs" / run_key(config, universe)
     if not (folder / "scores.json").is_file():
         _run(universe, build_features(universe, config.reading), config).save(folder)
     return Result.load(folder)
 
 
+def run_key(config: Run, universe: Universe) -> str:
+    """Name a run by its settings, its universe, its features, and the versions of its stages."""
+    sentences = "minilm" if config.reading.model == "tfidf" else config.reading.model
+    inputs = [
+        hash_texts(universe.companies.astype(str).to_csv().splitlines()),
+        hash_frame(universe.prices),
+        hash_frame(universe.repairs.astype(str)),
+        str(sorted(universe.provenance.items(), key=str)),
+        features_key(universe, config.reading),
+        model_hash(sentences),
+    ]
+    return key({**asdict(config), "stages": STAGES}, inputs, VERSION)
+
+
 def _run(universe: Universe, features: Features, config: Run) -> Result:
     scored = run_benchmark(universe, features, config)
     traded = run_backtest(universe, features, config)
-    drawn = pictures(universe, features, scored, seed=config.seed)
+    drawn = pictures.pictures(universe, features, scored, seed=config.seed)
     scores = pd.concat([scored.scores, traded.scores], ignore_index=True)
     tables = {**scored.tables, **traded.tables, **drawn}
     return Result(scores, tables, {**scored.provenance, "warnings": traded.provenance["warnings"]})
@@ -105,16 +124,21 @@ def load_features(folder: str | Path | None) -> Features:
 def score_files(run: Run, folder: str | Path | None, labels: Sequence[str | Path]) -> Result:
     """Benchmark a features folder, and label files beside it."""
     universe, features = open_inputs(run, folder)
-    named = {Path(path).stem: read_labels(path) for path in labels}
+    names = [Path(path).stem for path in labels]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise DataError(f"two label files are named {', '.join(twice)}: rename one")
+    named = {name: read_labels(path) for name, path in zip(names, labels, strict=True)}
     return run_benchmark(universe, features, run, labels=named)
 
 
-def trade_files(run: Run, folder: str | Path | None, method: str) -> Result:
+def trade_files(run: Run, folder: str | Path | None, method: str | None = None) -> Result:
     """Backtest a method on a features folder, with random pairs beside it as the placebo.
 
-    The tables ``returns, trades, pairs`` are the method's own.
+    Without a method, the features' own. The tables ``returns, trades, pairs`` are the method's own.
     """
     universe, features = open_inputs(run, folder)
+    method = method or next(iter(methods.readings(features)))
     result = run_backtest(universe, features, run, methods=list(dict.fromkeys([method, "random"])))
     own = {name: table[table["method"] == method] for name, table in result.tables.items()}
     return replace(result, tables=own)

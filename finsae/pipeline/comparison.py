@@ -13,8 +13,8 @@ from finsae.benchmark import by_year, eligible, score
 from finsae.checks import DataError
 from finsae.config import Run
 from finsae.features import Features
-from finsae.methods import METHODS
-from finsae.pipeline.methods import clusterings, similarities
+from finsae.methods import LABELS
+from finsae.pipeline.methods import Readings, clusterings, readings, similarities
 from finsae.plugins import make
 from finsae.result import Result
 from finsae.similarity import peers
@@ -100,7 +100,7 @@ def _written(span: tuple[pd.Timestamp, pd.Timestamp]) -> str:
 
 def run_benchmark(
     universe: Universe,
-    features: Features,
+    features: Features | Readings,
     run: Run | None = None,
     *,
     labels: Mapping[str, pd.Series] | None = None,
@@ -110,8 +110,8 @@ def run_benchmark(
     Parameters
     ----------
     universe : Universe
-    features : Features
-        Of the universe's companies.
+    features : Features or mapping of str to Features
+        Of the universe's companies; several are named, such as ``{"sae": ..., "sae-group": ...}``.
     run : Run, optional
         Cut, number of peers, resamples and seed.
     labels : mapping of str to Series, optional
@@ -135,12 +135,16 @@ def run_benchmark(
     tickers, excluded = eligible(
         past.companies, universe.monthly, cut=dates.cut, past_months=settings.past_months
     )
-    tickers = _with_features(tickers, features)
+    tickers = _with_features(tickers, features, past)
     similarity = similarities(past, features, tickers, past_months=settings.past_months)
     clusters = clusterings(
         past, features, similarity, past_months=settings.past_months, seed=run.seed
     )
     for name, column in (labels or {}).items():
+        if name in clusters or name in LABELS:
+            raise DataError(f'the labels "{name}" have the name of a method: rename their file')
+        if not len(column.index.intersection(tickers)):
+            raise DataError(f'the labels "{name}" name none of the {len(tickers)} companies')
         clusters[name] = column.reindex(tickers)
     returns = future.monthly[tickers]
     scores = score(
@@ -176,10 +180,10 @@ def _long(
 
 def run_backtest(
     universe: Universe,
-    features: Features,
+    features: Features | Readings,
     run: Run | None = None,
     *,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] | None = None,
 ) -> Result:
     """Trade each method's most cointegrated candidate pairs after the cut.
 
@@ -189,11 +193,12 @@ def run_backtest(
     Parameters
     ----------
     universe : Universe
-    features : Features
+    features : Features or mapping of str to Features
+        As for `run_benchmark`.
     run : Run, optional
         Windows, numbers of pairs, bands, costs and seed.
-    methods : sequence of str
-        Which methods to trade.
+    methods : sequence of str, optional
+        Which methods to trade; by default the features' own and every baseline.
 
     Returns
     -------
@@ -210,9 +215,11 @@ def run_backtest(
     at_least(candidates=settings.candidates, pairs=settings.pairs, draws=settings.draws)
     dates = windows(universe, run)
     past, future = universe.cut(dates.cut)
-    tickers, _ = eligible(past.companies, past.monthly, cut=dates.cut, min_future=None)
-    tickers = _with_features(tickers, features)
     months = run.benchmark.past_months
+    tickers, _ = eligible(
+        past.companies, past.monthly, cut=dates.cut, past_months=months, min_future=None
+    )
+    tickers = _with_features(tickers, features, past)
     similarity = similarities(past, features, tickers, methods=methods, past_months=months)
     formation = past.between(*dates.formation).prices[tickers]
     proposals = pairs.propose(
@@ -233,7 +240,19 @@ def run_backtest(
     )
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed)
     made = _provenance(universe, features, run, dates=dates, tickers=tickers)
-    return Result(scores, pairs.tables(books), {**made, "warnings": pairs.warnings(scores)})
+    warnings = [*pairs.warnings(scores), *_alike(len(tickers), settings.candidates)]
+    return Result(scores, pairs.tables(books), {**made, "warnings": warnings})
+
+
+def _alike(companies: int, candidates: int) -> list[str]:
+    """Warn where every pair is a candidate: then all methods trade one and the same book."""
+    possible = companies * (companies - 1) // 2
+    if candidates < possible:
+        return []
+    return [
+        f"{companies} companies have {possible} pairs, no more than the {candidates} candidates of "
+        "each method: all methods trade the same pairs, and their differences mean nothing"
+    ]
 
 
 def at_least(least: int = 1, **numbers: int) -> None:
@@ -249,9 +268,20 @@ def at_least(least: int = 1, **numbers: int) -> None:
         raise DataError([f"{problem}: it must be at least {least}" for problem in small])
 
 
-def _with_features(tickers: Sequence[str], features: Features) -> list[str]:
-    read = set(features.companies.index)
-    found = [ticker for ticker in tickers if ticker in read]
+def _with_features(
+    tickers: Sequence[str], features: Features | Readings, past: Universe
+) -> list[str]:
+    """Keep the companies that have features; refuse features that were read from other texts."""
+    tables = [table.companies for table in readings(features).values()]
+    found = [t for t in tickers if all(t in table.index for table in tables)]
+    texts = past.companies["description"]
+    for table in tables:
+        other = [t for t in found if table.at[t, "description"] != texts[t]]
+        if other:
+            raise DataError(
+                f"the features were read from other descriptions than the universe's, those of "
+                f"{len(other)} companies ({', '.join(other[:3])}): build them from these companies"
+            )
     if len(found) < 3:
         raise DataError(
             f"only {len(found)} companies have prices, a SIC code and features: three are needed"
@@ -260,11 +290,19 @@ def _with_features(tickers: Sequence[str], features: Features) -> list[str]:
 
 
 def _provenance(
-    universe: Universe, features: Features, run: Run, *, dates: Windows, tickers: Sequence[str]
+    universe: Universe,
+    features: Features | Readings,
+    run: Run,
+    *,
+    dates: Windows,
+    tickers: Sequence[str],
 ) -> dict[str, object]:
+    (own, table), *others = readings(features).items()
     return provenance(
+        method=own,
         universe=dict(universe.provenance),
-        features=dict(features.provenance),
+        features=dict(table.provenance),
+        others={name: dict(other.provenance) for name, other in others},
         run=asdict(run),
         k=run.benchmark.k,
         seed=run.seed,
@@ -272,5 +310,5 @@ def _provenance(
         formation=_written(dates.formation),
         trade=_written(dates.trade),
         companies=len(tickers),
-        months_after_cut=int((universe.monthly.index > dates.cut).sum()),
+        months_after_cut=len(universe.cut(dates.cut).future.monthly),
     )

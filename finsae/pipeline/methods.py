@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from finsae.checks import DataError, one_of
 from finsae.cluster import choose_threshold
 from finsae.config import Reading, build
 from finsae.features import Features, idf
 from finsae.features.pooling import Matrix
-from finsae.methods import METHODS
+from finsae.methods import BASELINES, READINGS
 from finsae.pipeline.reading import embed
 from finsae.plugins import make
 from finsae.similarity import cosine, past_correlation, shared_prefix, uninformed
 from finsae.universe import Universe
 
-CLUSTERED = ("sae", "tfidf", "embedding", "past-correlation")
+VERSION = 2  # raised when similarities or clusters of the same features and prices change
+
+CLUSTERED = (*READINGS, "tfidf", "embedding", "past-correlation")
 """Methods whose clusters are cut from their similarities; codes bring their own."""
 
-
 MIN_IDF = 20
+"""Companies below which a share of owners says too little to weigh a feature by."""
+
+Readings = Mapping[str, Features]
 
 
 def reading_of(features: Features) -> Reading:
     """How a features folder was read from its texts."""
     return build(Reading, features.provenance["reading"], where="provenance.json [reading]")
+
+
+def readings(features: Features | Readings) -> Readings:
+    """Name features by the method that they are; several come with their names."""
+    if not isinstance(features, Features):
+        return features
+    how = reading_of(features)
+    if how.model == "tfidf":
+        return {"words": features}
+    return {"activations" if how.sae == "none" else "sae": features}
 
 
 def weighted(features: Features, known: Sequence[str]) -> Features:
@@ -58,10 +74,10 @@ def rows(features: Features, tickers: Sequence[str]) -> sparse.csr_array:
 
 def similarities(
     past: Universe,
-    features: Features,
+    features: Features | Readings,
     tickers: Sequence[str],
     *,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] | None = None,
     past_months: int = 60,
 ) -> dict[str, pd.DataFrame]:
     """Similarity tables of the methods, tickers x tickers.
@@ -73,17 +89,25 @@ def similarities(
     ----------
     past : Universe
         The universe before the cut.
-    features : Features
-        Unweighted features; companies that are not in the past are left out before weighting.
+    features : Features or mapping
+        Unweighted features, several by method name; companies that are not in the past are left
+        out before weighting.
     tickers : sequence of str
         The companies to compare.
-    methods : sequence of str
-        Names to return, in this order.
+    methods : sequence of str, optional
+        Names to return, in this order; by default the features' own and every baseline.
+
+    Raises
+    ------
+    DataError
+        If a method is unknown, or is of features that are not given.
     past_months : int
         Months of daily returns for past correlation.
     """
+    own = readings(features)
+    first = next(iter(own.values()))
     wanted = list(tickers)
-    known = known_companies(past, features)
+    known = known_companies(past, first)
     texts = past.companies.loc[known, "description"].tolist()
     sic = past.companies.loc[wanted, "sic"]
 
@@ -92,17 +116,22 @@ def similarities(
         return chosen
 
     def dense_model() -> str:
-        model = reading_of(features).model
+        model = reading_of(first).model
         return "minilm" if model == "tfidf" else model
 
     def recent() -> pd.DataFrame:
+        if past.prices.empty:
+            raise DataError("there are no prices up to the cut: choose a later one")
         start = past.prices.index[-1] - pd.DateOffset(months=past_months)
         daily = past.select(wanted).daily()
         later: pd.DataFrame = daily.loc[daily.index > start]
         return later
 
-    makers = {
-        "sae": lambda: among(rows(weighted(features, known), known)),
+    def read(name: str) -> pd.DataFrame:
+        return among(rows(weighted(own[name], known), known))
+
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        **{name: partial(read, name) for name in own},
         "sic": lambda: shared_prefix(sic),
         "major-group": lambda: shared_prefix(sic, digits=(2,)),
         "tfidf": lambda: among(make("embedder", "tfidf").fit(texts).transform(texts)),
@@ -110,18 +139,19 @@ def similarities(
         "past-correlation": lambda: past_correlation(recent()),
         "random": lambda: uninformed(wanted),
     }
-    return {method: makers[method]() for method in methods}
+    names = [one_of("method", name, makers) for name in methods or [*own, *BASELINES]]
+    return {name: makers[name]() for name in names}
 
 
 def clusterings(
     past: Universe,
-    features: Features,
+    features: Features | Readings,
     similarity: Mapping[str, pd.DataFrame],
     *,
     past_months: int = 60,
     seed: int = 0,
 ) -> dict[str, pd.Series]:
-    """Clusters of every method, and of the SAE under the other clusterers.
+    """Clusters of every method, and of the features under the other clusterers.
 
     Average linkage cuts each similarity into as many clusters as there are 4-digit SIC codes, so
     that no method wins by making more and smaller clusters; `random` shuffles the SIC labels.
@@ -131,7 +161,8 @@ def clusterings(
     Returns
     -------
     dict of str to Series
-        Labels by ticker; keys are a method's name, or "sae (mst)", "sae (kmeans)", "division".
+        Labels by ticker; keys are a method's name, or "division", "sae (mst)", "sae (kmeans)" (or
+        whatever the first features' method is).
     """
     tickers = next(iter(similarity.values())).index
     companies = past.companies.loc[tickers]
@@ -141,19 +172,20 @@ def clusterings(
         "division": make("clusterer", "division").fit_predict(companies),
     }
     count = len(np.unique(labels["sic"]))
-    for method in CLUSTERED:
+    for method in (name for name in CLUSTERED if name in similarity):
         average = make("clusterer", "average", n_clusters=count)
         labels[method] = average.fit_predict(distance(similarity[method]))
     labels["random"] = np.random.default_rng(seed).permutation(labels["sic"])
+    own, table = next(iter(readings(features).items()))
     months = past.monthly[tickers].iloc[-past_months:]
     threshold = choose_threshold(
-        distance(similarity["sae"]), past_correlation(months).to_numpy(), min_coverage=0.6
+        distance(similarity[own]), past_correlation(months).to_numpy(), min_coverage=0.6
     )
     tree = make("clusterer", "mst", threshold=threshold)
-    labels["sae (mst)"] = tree.fit_predict(distance(similarity["sae"]))
-    known = known_companies(past, features)
+    labels[f"{own} (mst)"] = tree.fit_predict(distance(similarity[own]))
+    known = known_companies(past, table)
     kmeans = make("clusterer", "kmeans", n_clusters=count, random_state=seed)
-    labels["sae (kmeans)"] = kmeans.fit_predict(rows(weighted(features, known), tickers.tolist()))
+    labels[f"{own} (kmeans)"] = kmeans.fit_predict(rows(weighted(table, known), tickers.tolist()))
     return {name: pd.Series(found, index=tickers) for name, found in labels.items()}
 
 

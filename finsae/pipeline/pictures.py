@@ -12,6 +12,7 @@ from finsae.result import Result
 from finsae.similarity import pairwise_correlation
 from finsae.universe import Universe
 
+VERSION = 1  # raised when the tables of the same result change
 HEAT_SIZE = (6, 24)  # companies of a cluster whose heat map can be read
 TOP_FEATURES = 12
 
@@ -31,9 +32,11 @@ def pictures(
         Of the map's layout.
     """
     past, future = universe.cut(result.provenance["cut"])
-    labels = result.tables["clusters"].query("clusterer == 'sae'").set_index("ticker")["label"]
+    own = result.provenance["method"]
+    clusters = result.tables["clusters"]
+    labels = clusters[clusters["clusterer"] == own].set_index("ticker")["label"]
     tickers = labels.index.tolist()
-    similarity = similarities(past, features, tickers, methods=["sae"])["sae"]
+    similarity = similarities(past, {own: features}, tickers, methods=[own])[own]
     known = weighted(features, known_companies(past, features))
     companies = past.companies.loc[tickers, ["name", "sic", "description"]].assign(cluster=labels)
     companies[["x", "y"]] = layout(similarity, seed=seed)

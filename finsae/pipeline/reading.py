@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from finsae import activations
 from finsae.activations import Activations, activations_key, collect
 from finsae.checks import DataError, one_of
 from finsae.config import Autoencoder, Reading
@@ -18,10 +19,10 @@ from finsae.features import Features, TokenCodes, pool
 from finsae.features.pooling import POOLINGS, Matrix
 from finsae.sources import sample
 from finsae.sources.texts import exclude, read_texts
-from finsae.store import atomic_path, cache_dir, hash_file, hash_texts, key, progress, provenance
+from finsae.store import atomic_path, cache_dir, hash_texts, key, progress, provenance
 from finsae.universe import Universe
 
-VERSION = 1  # raised when features of the same texts, model and settings change
+VERSION = 2  # raised when features of the same texts, model and settings change
 TOKENS_AT_ONCE = 65_536
 
 
@@ -53,14 +54,15 @@ def build_features(universe: Universe, reading: Reading) -> Features:
     if not (folder / "provenance.json").is_file():
         texts = universe.companies["description"].tolist()
         _read(universe, reading, texts).save(folder)
-    return replace(Features.load(folder), companies=universe.companies)
+    found = Features.load(folder)
+    # The folder belongs to the texts: another universe of the same texts has other prices and cuts.
+    made = {**found.provenance, "universe": dict(universe.provenance)}
+    return replace(found, companies=universe.companies, provenance=made)
 
 
 def embed(texts: list[str], model: str) -> npt.NDArray[np.float32]:
     """Sentence embeddings of the texts by the model itself, texts x width; kept and found again."""
-    from finsae.embed.models import locate
-
-    name = key({"model": model}, [locate(model).sha256 or model, hash_texts(texts)], VERSION)
+    name = key({"model": model}, [model_hash(model), hash_texts(texts)], VERSION)
     path = cache_dir() / "embeddings" / f"{name}.npy"
     if not path.is_file():
         from finsae.embed.transformer import Transformer
@@ -72,17 +74,27 @@ def embed(texts: list[str], model: str) -> npt.NDArray[np.float32]:
 
 
 def features_key(universe: Universe, reading: Reading) -> str:
-    """Name features by what they are made of: settings, texts, model files, autoencoder weights."""
-    inputs = [hash_texts(universe.companies["description"])]
+    """Name features by what they are made of: settings, texts, model, autoencoder, stages."""
+    inputs = [hash_texts(universe.companies["description"]), str(activations.VERSION)]
     if reading.model != "tfidf":
-        from finsae.embed.models import locate
-
-        inputs.append(locate(reading.model).sha256 or reading.model)
+        inputs.append(model_hash(reading.model))
         if reading.sae != "none":
-            from finsae.sae import weights_path
+            from finsae.sae import folder_hash
 
-            inputs.append(hash_file(weights_path(reading.sae)))
+            inputs.append(folder_hash(reading.sae))
     return key(asdict(reading), inputs, VERSION)
+
+
+def model_hash(model: str) -> str:
+    """Hash of a model's files; a hub id is asked for them, since its name outlives its weights."""
+    from finsae.embed.models import locate
+
+    found = locate(model).sha256
+    if found:
+        return found
+    from finsae.embed.transformer import Transformer
+
+    return Transformer(model).model_hash
 
 
 def _read(universe: Universe, reading: Reading, texts: list[str]) -> Features:
@@ -111,13 +123,12 @@ def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> 
             f'the autoencoder "{reading.sae}" reads layer {coder.layer_} of {coder.model_}, not '
             f"layer {reading.layer} of {reading.model}: name these, or train one (finsae train-sae)"
         )
-    activations = activate(texts, reading.model, reading.layer)
-    codes = _encode(coder, activations, reading.layer)
+    codes = _encode(coder, activate(texts, reading.model, reading.layer), reading.layer)
     matrix = pool(
         codes, coder.latents, how=reading.pool, length_normalised=reading.length_normalised
     )
     labels = coder.labels_["label"].tolist()
-    made = hash_file(sae.weights_path(reading.sae))
+    made = sae.folder_hash(reading.sae)
     return _features(
         universe,
         reading,
@@ -129,8 +140,8 @@ def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> 
     )
 
 
-def _encode(coder: Any, activations: Activations, layer: int) -> TokenCodes:  # noqa: ANN401 - Coder
-    tokens = activations.layer(layer)
+def _encode(coder: Any, source: Activations, layer: int) -> TokenCodes:  # noqa: ANN401 - Coder
+    tokens = source.layer(layer)
     values = np.empty((len(tokens), coder.k), dtype=np.float16)
     indices = np.empty((len(tokens), coder.k), dtype=np.int32)
     with progress("Encoding tokens", len(tokens)) as (bar, task):
@@ -143,12 +154,12 @@ def _encode(coder: Any, activations: Activations, layer: int) -> TokenCodes:  # 
             values[start + token, place] = found.data
             indices[start + token, place] = found.indices
             bar.advance(task, len(values[rows]))
-    return TokenCodes(values, indices, activations.offsets, activations.spans)
+    return TokenCodes(values, indices, source.offsets, source.spans)
 
 
-def _dense_features(universe: Universe, reading: Reading, activations: Activations) -> Features:
+def _dense_features(universe: Universe, reading: Reading, source: Activations) -> Features:
     """Mean-pooled activations: the baseline without an autoencoder."""
-    tokens, offsets = activations.layer(reading.layer), activations.offsets
+    tokens, offsets = source.layer(reading.layer), source.offsets
     matrix = np.zeros((len(universe.companies), tokens.shape[1]), dtype=np.float32)
     for row, (start, end) in enumerate(pairwise(offsets)):
         if end > start:
@@ -209,10 +220,8 @@ def train_sae(
         training=sae.Training(epochs=autoencoder.epochs),
         random_state=autoencoder.seed,
     )
-    activations = activate(bodies, reading.model, reading.layer)
-    sae.train(
-        activations, coder, layer=reading.layer, texts=bodies, out=out, dtype=autoencoder.dtype
-    )
+    source = activate(bodies, reading.model, reading.layer)
+    sae.train(source, coder, layer=reading.layer, texts=bodies, out=out, dtype=autoencoder.dtype)
     return (Path(out) / "README.md").read_text()
 
 

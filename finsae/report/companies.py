@@ -48,7 +48,8 @@ def cards(result: Result) -> list[dict[str, Any]]:
     features, peers = result.tables.get("features"), result.tables.get("peers")
     names = cluster_names(companies, features)
     labels = _lists(features, "label", by="value", ascending=False)
-    near = _lists(None if peers is None else peers[peers["method"] == "sae"], "peer", by="rank")
+    own = result.provenance.get("method", "sae")
+    near = _lists(None if peers is None else peers[peers["method"] == own], "peer", by="rank")
     return [
         {
             "ticker": row["ticker"],

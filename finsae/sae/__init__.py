@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from finsae.sae.io import load, save
     from finsae.sae.job import train
     from finsae.sae.metrics import evaluate
-    from finsae.sae.place import weights_path
+    from finsae.sae.place import folder_hash, weights_path
     from finsae.sae.settings import Training
 
 HOMES = {
@@ -25,10 +25,11 @@ HOMES = {
     "load": "io",
     "save": "io",
     "train": "job",
+    "folder_hash": "place",
     "weights_path": "place",
 }
 
-__all__ = ["TopK", "Training", "evaluate", "load", "save", "train", "weights_path"]
+__all__ = ["TopK", "Training", "evaluate", "folder_hash", "load", "save", "train", "weights_path"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,10 +7,11 @@ import toy
 
 from finsae.checks import DataError
 from finsae.config import Backtest, Benchmark, Data, Reading, Run
-from finsae.methods import METHODS
+from finsae.methods import BASELINES
 from finsae.pipeline import (
     all_peers,
     build_features,
+    chain,
     company_peers,
     explain_pair,
     pictures,
@@ -18,6 +21,7 @@ from finsae.pipeline import (
 )
 
 READING = Reading(model="tfidf")
+METHODS = ("words", *BASELINES)
 RUN = Run(
     benchmark=Benchmark(k=4, draws=5, resamples=60),
     backtest=Backtest(candidates=60, pairs=10, draws=4, resamples=100),
@@ -79,8 +83,8 @@ def test_a_planted_industry_is_seen_and_chance_is_not(scored):
 
 def test_paired_differences_are_there_and_agree_with_the_values(scored):
     rows = scored.scores[(scored.scores["metric"] == "peer_correlation")]
-    difference = rows[(rows["method"] == "sae") & (rows["versus"] == "sic")]["value"].item()
-    sae, sic = (value(scored.scores, name, "peer_correlation") for name in ("sae", "sic"))
+    difference = rows[(rows["method"] == "words") & (rows["versus"] == "sic")]["value"].item()
+    sae, sic = (value(scored.scores, name, "peer_correlation") for name in ("words", "sic"))
     assert difference == pytest.approx(sae - sic, abs=1e-6)
 
 
@@ -174,3 +178,53 @@ def test_two_companies_are_compared_by_what_they_share():
     found = company_peers(build_features(few, READING), "T0A", k=5)
     assert [peer["ticker"] for peer in found["peers"]] == ["T0B"]
     assert found["peers"][0]["similarity"] > 0.3
+
+
+def test_the_same_texts_under_another_cut_are_not_the_first_universe(universe, features):
+    other = replace(universe, provenance={**universe.provenance, "cut": "2015-12-31"})
+    again = build_features(other, READING)
+    assert again.provenance["made"] == features.provenance["made"]  # found, not made again
+    assert again.provenance["universe"]["cut"] == "2015-12-31"
+    assert windows(other, RUN).cut == pd.Timestamp("2015-12-31")
+
+
+def test_the_name_of_a_run_follows_everything_it_depends_on(universe, monkeypatch):
+    config = Run(reading=READING)
+    name = chain.run_key(config, universe)
+    others = [
+        replace(universe, provenance={**universe.provenance, "cut": "2015-12-31"}),
+        replace(universe, prices=universe.prices * 2),
+        replace(universe, repairs=pd.DataFrame([["T0A", pd.Timestamp("2014-01-02")]])),
+    ]
+    assert len({name, *(chain.run_key(config, other) for other in others)}) == 4
+    monkeypatch.setitem(chain.STAGES, "pairs", 99)
+    assert chain.run_key(config, universe) != name
+
+
+def test_labels_may_not_take_the_name_of_a_method(universe, features):
+    labels = pd.Series("one", index=universe.companies.index)
+    with pytest.raises(DataError, match="name of a method"):
+        run_benchmark(universe, features, RUN, labels={"sae": labels})
+    with pytest.raises(DataError, match="none of the 40"):
+        run_benchmark(universe, features, RUN, labels={"own": labels.rename(str.lower)})
+
+
+def test_features_of_other_texts_are_refused(universe, features):
+    companies = universe.companies.assign(description="Another text.")
+    with pytest.raises(DataError, match="other descriptions"):
+        run_benchmark(replace(universe, companies=companies), features, RUN)
+
+
+def test_two_readings_side_by_side(universe, features):
+    both = {"sae": features, "sae-group": features}
+    found = run_benchmark(universe, both, RUN)
+    assert value(found.scores, "sae", "peer_correlation") == value(
+        found.scores, "sae-group", "peer_correlation"
+    )
+    assert found.provenance["method"] == "sae"
+
+
+def test_a_universe_with_no_more_pairs_than_candidates_is_warned_of(universe, features):
+    few = universe.select(universe.companies.index[:9])
+    warned = run_backtest(few, features, RUN, methods=["words", "random"]).provenance["warnings"]
+    assert any("all methods trade the same pairs" in line for line in warned)

@@ -89,7 +89,7 @@
     name.textContent = `${company.name} (${company.ticker})`;
     card.append(name, line("Industry", company.industry), line("Cluster", company.cluster));
     if (company.features.length) card.append(line("Top features", company.features.join("; ")));
-    if (company.peers.length) card.append(line("Nearest by SAE", company.peers.join(", ")));
+    if (company.peers.length) card.append(line("Nearest", company.peers.join(", ")));
     if (company.text) card.append(line("Description", company.text));
   }
 
