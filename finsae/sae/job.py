@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import numpy.typing as npt
 
 from finsae.activations import Activations
 from finsae.checks import DataError
-from finsae.sae.batches import Rows
+from finsae.sae.batches import Rows, Tokens
 from finsae.sae.coder import Coder
+from finsae.sae.dark_matter import dark_matter
+from finsae.sae.interop import saelens_name
 from finsae.sae.io import save
 from finsae.sae.labels import label_latents
-from finsae.sae.metrics import evaluate
+from finsae.sae.metrics import density_histogram, evaluate
 from finsae.sae.settings import Training
 from finsae.store import hash_texts, provenance
 
@@ -74,7 +77,7 @@ def train(
     learn, judge = split(offsets, seed=coder.random_state)
     place = Path(out)
     coder.fit(Rows(tokens, learn), checkpoint=place / CHECKPOINT)
-    found = evaluate(coder, Rows(tokens, judge))
+    found = measures(coder, tokens, offsets=offsets, rows=judge)
     if texts is not None:
         coder.labels_ = label_latents(
             coder, tokens, offsets=offsets, spans=source.spans, texts=texts
@@ -91,7 +94,7 @@ def train(
         learning_rate=settings.full_rate(coder.latents),
         seed=coder.random_state,
         seconds=round(_seconds(coder)),
-        evaluation=found.summary(),
+        evaluation=found,
     )
     save(coder, place, dtype=dtype, card=model_card(coder, notes or {}))
     (place / CHECKPOINT).unlink(missing_ok=True)
@@ -116,6 +119,44 @@ def split(
     held[drawn[: max(1, round(HELD_OUT * count))]] = True
     of_token = np.repeat(held, np.diff(offsets))
     return np.flatnonzero(~of_token), np.flatnonzero(of_token)
+
+
+def measures(
+    coder: Coder,
+    tokens: Tokens,
+    *,
+    offsets: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    """Judge `coder` on chosen rows: all measures that need nothing but activations.
+
+    Parameters
+    ----------
+    coder : Coder
+        A fitted SAE.
+    tokens : Tokens
+        Tokens x width, of all texts in their order.
+    offsets : ndarray
+        First token of each text, and the end: texts + 1.
+    rows : ndarray
+        Tokens to judge on, of whole texts, ascending.
+
+    Returns
+    -------
+    dict
+        The numbers of `evaluate`; ``density``, latents by how often they fire; and, where the
+        tokens suffice for linear maps, ``dark_matter`` (see `finsae.sae.dark_matter`).
+    """
+    judged = Rows(tokens, rows)
+    found = evaluate(coder, judged)
+    density = density_histogram(found.density).to_dict()
+    measured: dict[str, Any] = {**found.summary(), "density": density}
+    lengths = np.unique(np.searchsorted(offsets, rows, side="right"), return_counts=True)[1]
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    with suppress(DataError):  # too few texts or tokens: not measured
+        split_up = dark_matter(coder, judged, offsets=ends, seed=coder.random_state)
+        measured["dark_matter"] = split_up._asdict()
+    return measured
 
 
 def _seconds(coder: Coder) -> float:
@@ -143,16 +184,35 @@ def model_card(coder: Coder, notes: Mapping[str, str]) -> str:
         "FVU, held out": f"{found['fvu']:.4f} on {found['tokens']:,} tokens",
         "L0, held out": f"{found['l0']:.2f}",
         "Cosine, held out": f"{found['cosine']:.4f}",
+        **_rarer(found),
         "Dead latents": f"{history['dead']:.2%} at the end of training; "
         f"{found['dead']:.2%} fire on no held-out token",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     extra = "".join(f"\n## {heading}\n\n{text.rstrip()}\n" for heading, text in notes.items())
     return (
-        f"# TopK sparse autoencoder, {coder.model_} layer {coder.layer_}\n\n"
+        f"# Sparse autoencoder ({coder.NAME}), {coder.model_} layer {coder.layer_}\n\n"
         f"| | |\n|---|---|\n{table}\n\n"
         "FVU is the sum of squared errors over the sum of squared distances to the mean, both over "
-        "all held-out tokens.\nThe folder has SAELens' layout and loads there as a `topk` SAE; "
-        "`labels.parquet` names each latent by words\nof the training text it fires on.\n"
+        "all held-out tokens.\nThe folder has SAELens' layout and loads there as a "
+        f"`{saelens_name(coder.NAME)}` SAE; `labels.parquet` names each latent by words\nof the "
+        "training text it fires on.\n"
         f"{extra}"
     )
+
+
+def _rarer(found: Mapping[str, Any]) -> dict[str, str]:
+    """Rows of the card that older SAEs do not have."""
+    rows = {}
+    if "dark_matter" in found:
+        dark = found["dark_matter"]
+        rows["Error"] = (
+            f"{dark['r2_error']:.0%} of its variance, {dark['r2_norm']:.0%} of that of its squared "
+            f"length is a linear function of the token; FVU {dark['fvu_linear']:.4f} linear + "
+            f"{dark['fvu_nonlinear']:.4f} other (fitted on one half of the held-out texts, judged "
+            "on the other)"
+        )
+    if "density" in found:
+        bars = ", ".join(f"{name}: {count:,}" for name, count in found["density"].items() if count)
+        rows["Latents by share of tokens they fire on"] = bars
+    return rows

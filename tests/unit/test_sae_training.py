@@ -15,7 +15,7 @@ from finsae.sae import TopK, Training
 from finsae.sae.batches import BLOCK, Batches, Rows, check
 from finsae.sae.job import split
 from finsae.sae.labels import NEVER, Vocabulary, label_latents
-from finsae.sae.metrics import density_histogram, evaluate
+from finsae.sae.metrics import evaluate
 from finsae.sae.trainer import geometric_median
 from finsae.store import hash_texts
 
@@ -174,12 +174,6 @@ def test_fvu_is_exact_far_from_the_origin():
     assert evaluate(coder, x).fvu == pytest.approx(error / np.square(x - x.mean(0)).sum(), rel=1e-4)
 
 
-def test_density_histogram_counts_live_latents():
-    counts, edges = density_histogram(np.array([0, 1e-3, 0.5, 1.0]), bins=6)
-    assert counts.sum() == 3 and len(edges) == 7 and edges[-1] == 0
-    assert density_histogram(np.zeros(3))[0].sum() == 0
-
-
 def test_word_pieces_belong_to_whole_words():
     vocabulary = Vocabulary()
     text = "Oil-field drilling, AT&T."
@@ -317,6 +311,10 @@ def test_train_judges_on_other_texts_labels_and_saves(tmp_path):
     assert named <= {*words, NEVER} and len(named) > 5
     card = (tmp_path / "sae" / "README.md").read_text()
     assert "FVU, held out" in card and "Own words." in card
+    measured = made.provenance_["evaluation"]
+    assert sum(measured["density"].values()) == 32
+    assert "Latents by share of tokens they fire on" in card and "loads there as a `topk`" in card
+    assert "dark_matter" not in measured  # 90 tokens fit no linear map
     assert not (tmp_path / "sae" / "checkpoint.pt").exists()
     with pytest.raises(DataError, match="not those"):
         sae.train(source, coder, layer=2, out=tmp_path / "no", texts=texts[1:])
