@@ -208,9 +208,7 @@ def model(request):
     optimiser = torch.optim.Adam(made.parameters(), lr=3e-2)
     for _ in range(60):
         optimiser.zero_grad()
-        made(
-            **{n: batch[n] for n in ("input_ids", "attention_mask")}, labels=labels
-        ).loss.backward()
+        made(**fed).loss.backward()
         optimiser.step()
     return made.eval()
 
