@@ -214,9 +214,8 @@ def evidence(features: Features, row: int, feature_id: int) -> str:
     if codes is None:
         return quote_word(text, str(features.names["label"].iloc[feature_id]))
     tokens = slice(int(codes.offsets[row]), int(codes.offsets[row + 1]))
-    fires = np.asarray(codes.indices[tokens]) == feature_id
-    activations = np.where(fires, codes.values[tokens], 0).astype(np.float64).sum(axis=1)
-    return quote_tokens(text, np.asarray(codes.spans[tokens]), activations)
+    spans = np.asarray(codes.spans[tokens])
+    return quote_tokens(text, spans, codes.of_company(row, feature_id))
 
 
 def _contributions(features: Features, row: int, others: Sequence[int]) -> sparse.csr_array:

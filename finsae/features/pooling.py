@@ -23,14 +23,16 @@ CODES_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class TokenCodes:
-    """Sparse codes of every token of every company.
+    """Sparse codes of every token of every company, in CSR.
 
     Attributes
     ----------
-    values : ndarray [T, k]
-        Activations, not negative; zero where a token has fewer than k active latents.
-    indices : ndarray [T, k]
+    values : ndarray [entries]
+        Activations, positive.
+    indices : ndarray [entries]
         Their latents.
+    starts : ndarray [T + 1]
+        Token t has the entries ``starts[t]:starts[t + 1]``.
     offsets : ndarray [n + 1]
         Company i has the tokens ``offsets[i]:offsets[i + 1]``.
     spans : ndarray [T, 2]
@@ -39,8 +41,26 @@ class TokenCodes:
 
     values: FloatArray
     indices: IntArray
+    starts: IntArray
     offsets: IntArray
     spans: IntArray
+
+    @classmethod
+    def of(cls, codes: sparse.csr_array, offsets: IntArray, spans: IntArray) -> TokenCodes:
+        """Take the codes of all tokens, tokens x latents, as an autoencoder gives them."""
+        values, indices = codes.data.astype(np.float16), codes.indices.astype(np.int32)
+        return cls(values, indices, codes.indptr.astype(np.int64), offsets, spans)
+
+    def of_company(self, row: int, feature: int) -> FloatArray:
+        """How strongly a feature fires at each token of a company's text: its tokens."""
+        first, last = int(self.offsets[row]), int(self.offsets[row + 1])
+        starts = np.asarray(self.starts[first : last + 1])
+        entries = slice(int(starts[0]), int(starts[-1]))
+        found = np.zeros(last - first)
+        fires = np.flatnonzero(np.asarray(self.indices[entries]) == feature)
+        token = np.searchsorted(starts - starts[0], fires, side="right") - 1
+        np.add.at(found, token, np.asarray(self.values[entries], dtype=np.float64)[fires])
+        return found
 
 
 def pool(
@@ -121,11 +141,10 @@ def companies_with(matrix: Matrix) -> npt.NDArray[np.int64]:
 
 def _pieces(codes: TokenCodes) -> Iterator[slice]:
     """Cut the companies so that each piece has about `CODES_AT_ONCE` codes."""
-    offsets = np.asarray(codes.offsets)
-    n, tokens = len(offsets) - 1, max(1, CODES_AT_ONCE // max(codes.values.shape[1], 1))
-    start = 0
+    offsets = np.asarray(codes.starts[np.asarray(codes.offsets)])
+    n, start = len(offsets) - 1, 0
     while start < n or start == 0:
-        stop = int(np.searchsorted(offsets, offsets[start] + tokens, side="right")) - 1
+        stop = int(np.searchsorted(offsets, offsets[start] + CODES_AT_ONCE, side="right")) - 1
         stop = min(max(stop, start + 1), n)
         yield slice(start, stop)
         start = max(stop, 1)
@@ -135,20 +154,20 @@ def _reduce(
     codes: TokenCodes, companies: slice, n_features: int, reduce: np.ufunc
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Entries per company, and latent and pooled value of each entry, for a piece of companies."""
-    bounds = np.asarray(codes.offsets[companies.start : companies.stop + 1])
-    tokens = slice(bounds[0], bounds[-1])
-    values = np.asarray(codes.values[tokens], dtype=np.float64)
-    indices = np.asarray(codes.indices[tokens], dtype=np.int64)
+    bounds = np.asarray(codes.starts[codes.offsets[companies.start : companies.stop + 1]])
+    entries = slice(bounds[0], bounds[-1])
+    values = np.asarray(codes.values[entries], dtype=np.float64)
+    indices = np.asarray(codes.indices[entries], dtype=np.int64)
     if values.size and values.min() < 0:
-        raise DataError("codes must not be negative; those of a ReLU or TopK autoencoder are not")
+        raise DataError("codes must not be negative: give each sign a latent of its own")
     if indices.size and not 0 <= indices.min() <= indices.max() < n_features:
         raise DataError(f"codes name latents {indices.min()}..{indices.max()} of {n_features}")
     owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     fires = values > 0
-    keys, values = (owner[:, None] * n_features + indices)[fires], values[fires]
+    keys, values = (owner * n_features + indices)[fires], values[fires]
     order = np.argsort(keys)
     keys = keys[order]
     starts = np.flatnonzero(np.diff(keys, prepend=-1))
     found_owner, latents = np.divmod(keys[starts], n_features)
-    entries = np.bincount(found_owner, minlength=len(bounds) - 1)
-    return entries, latents.astype(np.int32), reduce.reduceat(values[order], starts)
+    counts = np.bincount(found_owner, minlength=len(bounds) - 1)
+    return counts, latents.astype(np.int32), reduce.reduceat(values[order], starts)

@@ -18,7 +18,7 @@ from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
 from finsae.store import alone, atomic_path, write_json
 
-CODE_ARRAYS = ("values", "indices", "offsets", "spans")
+CODE_ARRAYS = ("values", "indices", "starts", "offsets", "spans")
 
 
 @dataclass(frozen=True)

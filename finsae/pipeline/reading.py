@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from finsae import activations
 from finsae.activations import Activations, activations_key, collect
@@ -22,7 +23,7 @@ from finsae.sources.texts import exclude, read_texts
 from finsae.store import atomic_path, cache_dir, hash_texts, key, progress, provenance
 from finsae.universe import Universe
 
-VERSION = 2  # raised when features of the same texts, model and settings change
+VERSION = 3  # raised when features of the same texts, model and settings change
 TOKENS_AT_ONCE = 65_536
 
 
@@ -105,30 +106,24 @@ def _read(universe: Universe, reading: Reading, texts: list[str]) -> Features:
     return _sparse_features(universe, reading, texts)
 
 
-def activate(texts: list[str], model: str, layer: int) -> Activations:
-    """Token activations of one layer, kept on disk; an interrupted collection goes on."""
+def activate(texts: list[str], model: str, *layers: int) -> Activations:
+    """Token activations of some layers, kept on disk; an interrupted collection goes on."""
     from finsae.embed.transformer import Transformer
 
     embedder = Transformer(model)
-    folder = cache_dir() / "activations" / activations_key(embedder, texts, (layer,))
-    return collect(embedder, texts, folder, layers=(layer,))
+    folder = cache_dir() / "activations" / activations_key(embedder, texts, layers)
+    return collect(embedder, texts, folder, layers=layers)
 
 
 def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> Features:
     from finsae import sae
 
-    coder = sae.load(reading.sae)
-    if coder.layer_ not in (None, reading.layer) or coder.model_ not in (None, reading.model):
-        raise DataError(
-            f'the autoencoder "{reading.sae}" reads layer {coder.layer_} of {coder.model_}, not '
-            f"layer {reading.layer} of {reading.model}: name these, or train one (finsae train-sae)"
-        )
-    codes = _encode(coder, activate(texts, reading.model, reading.layer), reading.layer)
-    matrix = pool(
-        codes, coder.latents, how=reading.pool, length_normalised=reading.length_normalised
-    )
+    coder, layers = autoencoder(reading)
+    codes = _encode(coder, activate(texts, reading.model, *layers))
     labels = coder.labels_["label"].tolist()
-    made = sae.folder_hash(reading.sae)
+    if coder.SIGNED:
+        labels += [f"{label} (negative)" for label in labels]
+    matrix = pool(codes, len(labels), how=reading.pool, length_normalised=reading.length_normalised)
     return _features(
         universe,
         reading,
@@ -136,25 +131,52 @@ def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> 
         labels,
         codes=codes,
         autoencoder=coder.provenance_,
-        autoencoder_hash=made,
+        layers=layers,
+        autoencoder_hash=sae.folder_hash(reading.sae),
     )
 
 
-def _encode(coder: Any, source: Activations, layer: int) -> TokenCodes:  # noqa: ANN401 - Coder
-    tokens = source.layer(layer)
-    values = np.empty((len(tokens), coder.k), dtype=np.float16)
-    indices = np.empty((len(tokens), coder.k), dtype=np.int32)
+def autoencoder(reading: Reading) -> tuple[Any, tuple[int, ...]]:
+    """Load the autoencoder of a reading: a coder, or coders of groups of layers; and the layers.
+
+    Raises
+    ------
+    DataError
+        If it does not read this layer of this model.
+    """
+    from finsae import sae
+
+    coder: Any
+    if sae.is_group(reading.sae):
+        coder = sae.load_groups(reading.sae)
+        layers = coder.layers_
+    else:
+        coder = sae.load(reading.sae)
+        layers = (coder.layer_ or reading.layer,)
+    fits = len(layers) > 1 or layers == (reading.layer,)
+    if not fits or coder.model_ not in (None, reading.model):
+        raise DataError(
+            f'the autoencoder "{reading.sae}" reads layer {layers[0]} of {coder.model_}, not '
+            f"layer {reading.layer} of {reading.model}: name these, or train one (finsae train-sae)"
+        )
+    return coder, layers
+
+
+def _encode(coder: Any, source: Activations) -> TokenCodes:  # noqa: ANN401 - Coder or GroupSAE
+    tokens = source.layer(source.layers[0]) if len(source.layers) == 1 else source.tokens
+    parts = []
     with progress("Encoding tokens", len(tokens)) as (bar, task):
         for start in range(0, len(tokens), TOKENS_AT_ONCE):
-            rows = slice(start, start + TOKENS_AT_ONCE)
-            found = coder.encode(tokens[rows])
-            token = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr))
-            place = np.arange(found.nnz) - found.indptr[token]
-            values[rows], indices[rows] = 0, 0
-            values[start + token, place] = found.data
-            indices[start + token, place] = found.indices
-            bar.advance(task, len(values[rows]))
-    return TokenCodes(values, indices, source.offsets, source.spans)
+            found = coder.encode(tokens[start : start + TOKENS_AT_ONCE])
+            parts.append(_both_signs(found) if coder.SIGNED else found)
+            bar.advance(task, found.shape[0])
+    codes = sparse.csr_array(sparse.vstack(parts, format="csr"))
+    return TokenCodes.of(codes, source.offsets, source.spans)
+
+
+def _both_signs(codes: sparse.csr_array) -> sparse.csr_array:
+    """Give each sign a latent of its own: the two ends of an axis are two features."""
+    return sparse.csr_array(sparse.hstack([codes.maximum(0), (-codes).maximum(0)], format="csr"))
 
 
 def _dense_features(universe: Universe, reading: Reading, source: Activations) -> Features:

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from finsae.sae.architectures.topk import TopK
+    from finsae.sae.group import GroupSAE, export, load_groups, save_groups
     from finsae.sae.io import load, save
     from finsae.sae.job import train
     from finsae.sae.metrics import evaluate
-    from finsae.sae.place import folder_hash, weights_path
+    from finsae.sae.place import folder_hash, is_group, weights_path
     from finsae.sae.settings import Training
 
 HOMES = {
+    "GroupSAE": "group",
+    "export": "group",
+    "is_group": "place",
+    "load_groups": "group",
+    "save_groups": "group",
     "TopK": "architectures.topk",
     "Training": "settings",
     "evaluate": "metrics",
@@ -29,7 +35,21 @@ HOMES = {
     "weights_path": "place",
 }
 
-__all__ = ["TopK", "Training", "evaluate", "folder_hash", "load", "save", "train", "weights_path"]
+__all__ = [
+    "GroupSAE",
+    "TopK",
+    "Training",
+    "evaluate",
+    "export",
+    "folder_hash",
+    "is_group",
+    "load",
+    "load_groups",
+    "save",
+    "save_groups",
+    "train",
+    "weights_path",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

@@ -11,6 +11,7 @@ PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SHIPPED = {"demo": PRETRAINED / "minilm-l5-topk"}
 FILE = "sae_weights.safetensors"
 SPARSIFY_FILE = "sae.safetensors"
+GROUPS = "groups.json"
 DECISIVE = (".safetensors", ".json", ".parquet")
 
 
@@ -21,6 +22,7 @@ def find(name: str | Path) -> Path:
     ----------
     name : str or path
         "demo", the one shipped with finsae; a folder written by `save`, by SAELens or by sparsify;
+        one of `finsae.sae.group.save_groups`;
         or ``RELEASE/ID`` of SAELens' registry, which is downloaded once (see `registry.fetch`).
 
     Raises
@@ -29,7 +31,7 @@ def find(name: str | Path) -> Path:
         If there is no SAE.
     """
     folder = SHIPPED.get(str(name), Path(name).expanduser())
-    if (folder / "cfg.json").is_file():
+    if (folder / "cfg.json").is_file() or (folder / GROUPS).is_file():
         return folder
     names, hint = list(SHIPPED), ""
     if "/" in str(name) and not folder.is_absolute():
@@ -54,6 +56,11 @@ def weights_path(name: str | Path) -> Path:
     folder = find(name)
     sparsify = folder / SPARSIFY_FILE
     return sparsify if sparsify.is_file() else folder / FILE
+
+
+def is_group(name: str | Path) -> bool:
+    """Say whether an SAE's folder holds SAEs of groups of layers; `name` as for `find`."""
+    return (find(name) / GROUPS).is_file()
 
 
 def folder_hash(name: str | Path) -> str:

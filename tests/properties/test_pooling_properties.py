@@ -16,13 +16,21 @@ def token_codes(draw):
     indices = np.array([rng.permutation(n_features)[:3] for _ in range(tokens)]).reshape(-1, 3)
     values = rng.choice([0, 0.25, 1, 3.5], size=indices.shape).astype(np.float16)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    codes = TokenCodes(values, indices.astype(np.int32), offsets, np.zeros((tokens, 2), np.int32))
+    codes = TokenCodes(
+        values.ravel(),
+        indices.astype(np.int32).ravel(),
+        3 * np.arange(tokens + 1),
+        offsets,
+        np.zeros((tokens, 2), np.int32),
+    )
     return codes, n_features
 
 
 def dense_pool(codes, n_features, how, normalised):
-    dense = np.zeros((len(codes.values), n_features))
-    np.put_along_axis(dense, codes.indices.astype(int), codes.values.astype(float), axis=1)
+    dense = np.zeros((len(codes.spans), n_features))
+    shape = (len(codes.spans), 3)
+    indices, values = codes.indices.reshape(shape), codes.values.reshape(shape)
+    np.put_along_axis(dense, indices.astype(int), values.astype(float), axis=1)
     rows = []
     for start, end in zip(codes.offsets[:-1], codes.offsets[1:], strict=True):
         tokens = dense[start:end]

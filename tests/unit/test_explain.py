@@ -32,13 +32,14 @@ def toy(weights=None):
             word = token.strip(".,!").lower()
             position = start + len(token)
             hit = word in WORDS
-            values.append([(3.0 if word == "wells" else 1.0) if hit else 0.0])
-            indices.append([WORDS.index(word) if hit else 0])
+            values.append((3.0 if word == "wells" else 1.0) if hit else 0.0)
+            indices.append(WORDS.index(word) if hit else 0)
             spans.append([start, start + len(token.strip(".,!"))])
         offsets.append(len(values))
     codes = TokenCodes(
         np.array(values, dtype=np.float16),
         np.array(indices, dtype=np.int32),
+        np.arange(len(values) + 1),
         np.array(offsets),
         np.array(spans, dtype=np.int32),
     )

@@ -1,5 +1,7 @@
 """Pooling by hand, and features on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +12,9 @@ from finsae.features import Features, TokenCodes, idf, pool
 
 # three companies of 2, 0 and 3 tokens, two codes each; value 0 stands for "not active"
 CODES = TokenCodes(
-    values=np.array([[1, 2], [3, 0], [1, 1], [4, 0.5], [0, 0]], dtype=np.float16),
-    indices=np.array([[0, 2], [2, 3], [1, 3], [1, 0], [0, 4]], dtype=np.int32),
+    values=np.array([1, 2, 3, 0, 1, 1, 4, 0.5, 0, 0], dtype=np.float16),
+    indices=np.array([0, 2, 2, 3, 1, 3, 1, 0, 0, 4], dtype=np.int32),
+    starts=np.array([0, 2, 4, 6, 8, 10]),
     offsets=np.array([0, 2, 2, 5]),
     spans=np.array([[0, 4], [5, 9], [0, 3], [4, 8], [8, 9]], dtype=np.int32),
 )
@@ -48,7 +51,7 @@ def test_pooling_by_hand(how, normalised, expected):
         ({"how": "max", "length_normalised": True}, "no sum over tokens"),
         ({"n_features": 4}, r"latents 0\.\.4 of 4"),
         (
-            {"codes": TokenCodes(-CODES.values, CODES.indices, CODES.offsets, CODES.spans)},
+            {"codes": replace(CODES, values=-CODES.values)},
             "negative",
         ),
     ],
@@ -56,6 +59,20 @@ def test_pooling_by_hand(how, normalised, expected):
 def test_pooling_refuses(arguments, says):
     with pytest.raises(DataError, match=says):
         pool(**{"codes": CODES, "n_features": 5, **arguments})
+
+
+def test_codes_of_a_company_by_hand():
+    np.testing.assert_array_equal(CODES.of_company(0, 2), [2, 3])
+    np.testing.assert_array_equal(CODES.of_company(2, 1), [1, 4, 0])
+    np.testing.assert_array_equal(CODES.of_company(2, 2), [0, 0, 0])
+    assert not len(CODES.of_company(1, 0))
+
+
+def test_codes_of_an_autoencoder():
+    matrix = sparse.csr_array(np.array([[0, 2.5, 0], [0, 0, 0], [1, 0, 3]], dtype=np.float32))
+    codes = TokenCodes.of(matrix, np.array([0, 1, 3]), np.zeros((3, 2), np.int32))
+    assert codes.values.dtype == np.float16
+    np.testing.assert_array_equal(pool(codes, 3, how="sum").toarray(), [[0, 2.5, 0], [1, 0, 3]])
 
 
 def test_idf_by_hand():
@@ -120,7 +137,7 @@ def test_save_and_load_are_exact(features, tmp_path):
     assert again.matrix.dtype == np.float32
     pd.testing.assert_frame_equal(again.companies, features.companies)
     pd.testing.assert_frame_equal(again.names, features.names)
-    for name in ("values", "indices", "offsets", "spans"):
+    for name in ("values", "indices", "starts", "offsets", "spans"):
         stored = getattr(again.codes, name)
         assert isinstance(stored, np.memmap)
         np.testing.assert_array_equal(stored, getattr(features.codes, name))
