@@ -105,7 +105,9 @@ def build_features(
     companies: Companies = None,
     model: Model = DEFAULT.model,
     layer: Layer = DEFAULT.layer,
-    sae: Annotated[str, typer.Option(help="demo, a folder of train-sae, or none.")] = DEFAULT.sae,
+    sae: Annotated[
+        str, typer.Option(help="demo, a folder, RELEASE/ID of SAELens, or none.")
+    ] = DEFAULT.sae,
     pool: Annotated[
         str, typer.Option(help="Pooling over tokens: sum, mean, max, log1p-sum, binary.")
     ] = DEFAULT.pool,

@@ -48,7 +48,8 @@ class Reading:
     layer : int
         Transformer block whose output is read, counted from 1.
     sae : str
-        "demo" (shipped with finsae), a folder, or "none" for the activations themselves.
+        "demo" (shipped with finsae), a folder, RELEASE/ID of SAELens' registry, or "none" for the
+        activations themselves.
     pool : str
         How a company's tokens are pooled.
     idf : bool

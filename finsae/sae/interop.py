@@ -42,8 +42,12 @@ REFUSED = {
     "covariance_whitening": "in SAELens, call fold_activation_whitening and save_model",
 }
 TRAINING_ONLY = ("batchtopk", "matryoshka_batchtopk")
+# Models that TransformerLens or finsae call otherwise than the hub does.
+MODELS = {"gpt2-small": "gpt2", "all-minilm-l6-v2": "minilm"}
 HOOK = re.compile(r"blocks\.(\d+)\.hook_resid_(pre|post)")
-SPARSIFY_HOOK = re.compile(r"(?:layers|layer|blocks|h)[._](\d+)$")
+SPARSIFY_  # Models that TransformerLens or finsae call otherwise than the hub does.
+MODELS = {"gpt2-small": "gpt2", "all-minilm-l6-v2": "minilm"}
+HOOK = re.compile(r"(?:layers|layer|blocks|h)[._](\d+)$")
 
 
 class Foreign(NamedTuple):
@@ -144,6 +148,15 @@ def layer_of(hook: str | None) -> int | None:
         return None
     layer = int(found[1]) + (found[2] == "post")
     return layer or None  # the embeddings are before the first block
+
+
+def same_model(one: str, other: str) -> bool:
+    """Say whether two libraries' names mean one language model: "gemma-2-2b", "google/gemma-2-2b".
+
+    Only the last part of a hub id or path counts, in lower case.
+    """
+    names = {name.rstrip("/").rsplit("/", 1)[-1].lower() for name in (one, other)}
+    return len({MODELS.get(name, name) for name in names}) == 1
 
 
 def _modern(config: dict[str, Any]) -> dict[str, Any]:

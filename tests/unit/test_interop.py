@@ -12,7 +12,7 @@ from finsae import sae
 from finsae.checks import DataError
 from finsae.plugins import MENU
 from finsae.sae import registry
-from finsae.sae.interop import SAELENS, layer_of
+from finsae.sae.interop import SAELENS, layer_of, same_model
 
 LATENTS, WIDTH, K = 24, 8, 3
 CONFIG = {
@@ -142,6 +142,20 @@ def test_old_topk_folders_are_understood(tmp_path):
 )
 def test_layers_count_from_one(hook, layer):
     assert layer_of(hook) == layer
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("gemma-2-2b", "google/gemma-2-2b", True),
+        ("gpt2-small", "gpt2", True),
+        ("sentence-transformers/all-MiniLM-L6-v2", "minilm", True),
+        ("Llama-3.1-8B", "models/llama-3.1-8b/", True),
+        ("gemma-2-2b", "google/gemma-2-2b-it", False),
+    ],
+)
+def test_a_model_has_several_names(one, other, same):
+    assert same_model(one, other) == same
 
 
 def test_sparsify_checkpoints_by_their_formula(tmp_path):
