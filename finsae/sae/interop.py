@@ -45,9 +45,7 @@ TRAINING_ONLY = ("batchtopk", "matryoshka_batchtopk")
 # Models that TransformerLens or finsae call otherwise than the hub does.
 MODELS = {"gpt2-small": "gpt2", "all-minilm-l6-v2": "minilm"}
 HOOK = re.compile(r"blocks\.(\d+)\.hook_resid_(pre|post)")
-SPARSIFY_  # Models that TransformerLens or finsae call otherwise than the hub does.
-MODELS = {"gpt2-small": "gpt2", "all-minilm-l6-v2": "minilm"}
-HOOK = re.compile(r"(?:layers|layer|blocks|h)[._](\d+)$")
+SPARSIFY_HOOK = re.compile(r"(?:layers|layer|blocks|h)[._](\d+)$")
 
 
 class Foreign(NamedTuple):
