@@ -119,8 +119,9 @@ def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> 
     from finsae import sae
 
     coder, layers = autoencoder(reading)
-    codes = _encode(coder, activate(texts, reading.model, *layers))
-    labels = coder.labels_["label"].tolist()
+    source = activate(texts, reading.model, *layers)
+    codes = _encode(coder, source)
+    labels = _labels(coder, source, texts)
     if coder.SIGNED:
         labels += [f"{label} (negative)" for label in labels]
     matrix = pool(codes, len(labels), how=reading.pool, length_normalised=reading.length_normalised)
@@ -134,6 +135,23 @@ def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> 
         layers=layers,
         autoencoder_hash=sae.folder_hash(reading.sae),
     )
+
+
+def _labels(coder: Any, source: Activations, texts: list[str]) -> list[str]:  # noqa: ANN401 - Coder
+    """Give the names of the latents; an autoencoder without any is named by these texts."""
+    from finsae import sae
+
+    labels: list[str] = coder.labels_["label"].tolist()
+    if any(labels) or len(source.layers) > 1:
+        return labels
+    found = sae.label_latents(
+        coder,
+        source.layer(source.layers[0]),
+        offsets=source.offsets,
+        spans=source.spans,
+        texts=texts,
+    )
+    return found["label"].tolist()
 
 
 def autoencoder(reading: Reading) -> tuple[Any, tuple[int, ...]]:
@@ -153,8 +171,14 @@ def autoencoder(reading: Reading) -> tuple[Any, tuple[int, ...]]:
     else:
         coder = sae.load(reading.sae)
         layers = (coder.layer_ or reading.layer,)
+    hook = coder.provenance_.get("hook_name")
+    if hook and not sae.is_group(reading.sae) and coder.layer_ is None:
+        raise DataError(
+            f'the autoencoder "{reading.sae}" reads {hook}; finsae reads the outputs of '
+            "transformer blocks (blocks.N.hook_resid_post): choose one trained on these"
+        )
     fits = len(layers) > 1 or layers == (reading.layer,)
-    if not fits or coder.model_ not in (None, reading.model):
+    if not fits or not (coder.model_ is None or sae.same_model(coder.model_, reading.model)):
         raise DataError(
             f'the autoencoder "{reading.sae}" reads layer {layers[0]} of {coder.model_}, not '
             f"layer {reading.layer} of {reading.model}: name these, or train one (finsae train-sae)"

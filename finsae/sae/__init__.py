@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from finsae.sae.architectures.topk import TopK
     from finsae.sae.group import GroupSAE, export, load_groups, save_groups
+    from finsae.sae.interop import same_model
     from finsae.sae.io import load, save
     from finsae.sae.job import train
-    from finsae.sae.metrics import evaluate
+    from finsae.sae.labels import label_latents
+    from finsae.sae.metrics import evaluate, layer_table, mmcs
+    from finsae.sae.patching import loss_recovered
     from finsae.sae.place import folder_hash, is_group, weights_path
     from finsae.sae.settings import Training
 
@@ -28,7 +31,12 @@ HOMES = {
     "TopK": "architectures.topk",
     "Training": "settings",
     "evaluate": "metrics",
+    "label_latents": "labels",
+    "layer_table": "metrics",
     "load": "io",
+    "loss_recovered": "patching",
+    "mmcs": "metrics",
+    "same_model": "interop",
     "save": "io",
     "train": "job",
     "folder_hash": "place",
@@ -43,8 +51,13 @@ __all__ = [
     "export",
     "folder_hash",
     "is_group",
+    "label_latents",
+    "layer_table",
     "load",
     "load_groups",
+    "loss_recovered",
+    "mmcs",
+    "same_model",
     "save",
     "save_groups",
     "train",
