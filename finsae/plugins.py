@@ -80,7 +80,12 @@ MENU: dict[str, dict[str, str]] = {
         "tfidf": "finsae.embed.tfidf:Tfidf",
         "transformer": "finsae.embed.transformer:Transformer",
     },
-    "coder": {"topk": "finsae.sae.architectures.topk:TopK"},
+    "coder": {
+        "topk": "finsae.sae.architectures.topk:TopK",
+        "batch-topk": "finsae.sae.architectures.batch_topk:BatchTopK",
+        "matryoshka": "finsae.sae.architectures.matryoshka:Matryoshka",
+        "abs-topk": "finsae.sae.architectures.abs_topk:AbsTopK",
+    },
     "clusterer": {
         "mst": "finsae.cluster.mst:MinimumSpanningTree",
         "average": "finsae.cluster.average:AverageLinkage",

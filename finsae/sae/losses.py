@@ -83,14 +83,28 @@ def through(
     is added to the reconstruction and taken from every token, and the second part needs one
     latents x width product for the whole batch, since all tokens share it.
     """
+    by_latent = ByLatent(codes, len(weights["W_enc"]))
+    gradients = through_encoder(weights, centred, codes, d_pre=d_pre, by_latent=by_latent)
+    gradients["W_dec"] = by_latent.sum(codes.values, pull)
+    gradients["b_dec"] += pull.sum(0)
+    return gradients
+
+
+def through_encoder(
+    weights: Weights,
+    centred: Tensor,
+    codes: Codes,
+    *,
+    d_pre: Tensor,
+    by_latent: ByLatent | None = None,
+) -> Weights:
+    """Gradients by ``W_enc``, its bias (as ``b_enc``) and ``b_dec``, given those by entries."""
     latents = len(weights["W_enc"])
-    by_latent = ByLatent(codes, latents)
     b_enc = per_latent(codes, d_pre, latents)
     return {
-        "W_enc": by_latent.sum(d_pre, centred),
-        "W_dec": by_latent.sum(codes.values, pull),
+        "W_enc": (by_latent or ByLatent(codes, latents)).sum(d_pre, centred),
         "b_enc": b_enc,
-        "b_dec": pull.sum(0) - b_enc @ weights["W_enc"],
+        "b_dec": -(b_enc @ weights["W_enc"]),
     }
 
 
