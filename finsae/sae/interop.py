@@ -117,12 +117,16 @@ def from_saelens(folder: Path, config: dict[str, Any], weights: Arrays) -> Forei
     problems = _problems(folder, config, architecture)
     if problems:
         raise DataError([f"{folder}/cfg.json: {problem}" for problem in problems])
-    weights = {name: array.astype(np.float64) for name, array in weights.items()}
-    if config.get("normalize_activations") == "expected_average_only_in":
+    scaled = config.get("normalize_activations") == "expected_average_only_in"
+    by_lengths = bool(config.get("rescale_acts_by_decoder_norm"))
+    centred = bool(config.get("apply_b_dec_to_input", True))
+    if scaled or by_lengths or not centred:
+        weights = {name: array.astype(np.float64) for name, array in weights.items()}
+    if scaled:
         _fold_scale(weights, _scaling_factor(folder))
-    if config.get("rescale_acts_by_decoder_norm"):
+    if by_lengths:
         _fold_lengths(weights)
-    if not config.get("apply_b_dec_to_input", True):
+    if not centred:
         _fold_origin(weights)
     settings = {"latents": config["d_sae"]}
     if architecture in FIXED_K:

@@ -27,7 +27,7 @@ from finsae.sae.interop import (
     read_weights,
     saelens_name,
 )
-from finsae.sae.place import FILE, SPARSIFY_FILE, find, weights_path
+from finsae.sae.place import FILE, SPARSIFY_FILE, find, is_group, weights_path
 from finsae.sae.settings import Training
 from finsae.store import atomic_path, plain, write_json, write_table
 
@@ -140,6 +140,8 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
         If there is no SAE, or none that finsae can read.
     """
     folder = find(name)
+    if is_group(folder):
+        raise DataError(f'"{name}" holds SAEs of groups of layers: read it by sae.load_groups')
     config = _json(folder / "cfg.json")
     own = dict((config.get("metadata") or {}).get("finsae") or {})
     found = _described(folder, config, own)

@@ -63,6 +63,13 @@ def test_saelens_gives_the_same_outputs_for_our_folders(name, tmp_path):
     assert max(differences(theirs, made, tokens())) < 2e-6
 
 
+def test_half_precision_folders_are_read_alike(tmp_path):
+    made = sae.TopK(LATENTS, K, device="cpu").set_weights(values(sae.TopK.WEIGHTS))
+    sae.save(made, tmp_path, dtype="float16")
+    theirs, ours = saelens.SAE.load_from_disk(str(tmp_path)), sae.load(tmp_path, device="cpu")
+    assert max(differences(theirs, ours, tokens())) < 2e-6
+
+
 def foreign(architecture, folder, **config):
     """Write an SAE with SAELens' own class."""
     wide = {"d_in": WIDTH, "d_sae": LATENTS, "architecture": architecture}
