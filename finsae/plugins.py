@@ -85,6 +85,9 @@ MENU: dict[str, dict[str, str]] = {
         "batch-topk": "finsae.sae.architectures.batch_topk:BatchTopK",
         "matryoshka": "finsae.sae.architectures.matryoshka:Matryoshka",
         "abs-topk": "finsae.sae.architectures.abs_topk:AbsTopK",
+        "jumprelu": "finsae.sae.architectures.jumprelu:JumpReLU",
+        "gated": "finsae.sae.architectures.gated:Gated",
+        "l1": "finsae.sae.architectures.l1:L1",
     },
     "clusterer": {
         "mst": "finsae.cluster.mst:MinimumSpanningTree",

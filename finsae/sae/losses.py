@@ -143,6 +143,19 @@ def aux_k(
     return found.loss * coefficient
 
 
+def starting_bar(weights: Weights, some: Tensor, l0: float) -> Tensor:
+    """Find the pre-activation above which `l0` latents of a token are, on average.
+
+    Architectures without a fixed k start there and not with half their latents active: codes stay
+    sparse from the first step.
+    """
+    first = some[:4096] - weights["b_dec"]
+    found = selection.largest_of_batch(
+        first, weights["W_enc"], weights["b_enc"], max(1, round(l0 * len(first)))
+    )
+    return found.values.min() if len(found.values) else first.new_zeros(())
+
+
 @torch.no_grad()
 def project_gradient(weights: Weights, gradients: Weights) -> None:
     """Take out of the decoder's gradient what would only change the length of a unit row."""

@@ -40,7 +40,7 @@ def fitted(name):
 
 def test_loss_falls(fitted):
     fvu = fitted.history_["fvu"]
-    assert fvu.iloc[-1] < 0.7 * fvu.iloc[0]
+    assert fvu.iloc[-1] < 0.8 * fvu.iloc[0]
     assert sae.evaluate(fitted, planted(seed=1)).fvu < 1
 
 
