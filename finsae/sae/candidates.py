@@ -33,8 +33,8 @@ class Passing(NamedTuple):
 
 
 def enough(centred: Tensor, latents: int, k: int) -> bool:
-    """Whether there are blocks to speak of, and numbers that numpy reads."""
-    return _numpy(centred) and latents >= LEAST_BLOCK * BLOCKS_PER_CODE * k
+    """Whether there are tokens, blocks to speak of, and numbers that numpy reads."""
+    return len(centred) > 0 and _numpy(centred) and latents >= LEAST_BLOCK * BLOCKS_PER_CODE * k
 
 
 def _numpy(tensor: Tensor) -> bool:
@@ -85,17 +85,32 @@ def score(
     return sampled(codes, centred, W_enc).add_(b_enc[latent])
 
 
-def largest(found: Passing, values: Tensor, k: int, *, signed: bool) -> tuple[Tensor, Tensor]:
-    """Keep the k largest entries of each row, descending; rows that are not sound are left at 0."""
-    size, token = (values.abs() if signed else values).numpy(), found.token.numpy()
-    # sorted by size, then stably by token: both are vectorised or radix sorts in numpy, and take
-    # a fifth of the time of a padded topk
+def largest(
+    token: Tensor, latent: Tensor, values: Tensor, *, k: int, count: int, signed: bool
+) -> tuple[Tensor, Tensor]:
+    """Keep the k largest entries of each token that has any, descending.
+
+    Parameters
+    ----------
+    token, latent, values : Tensor
+        Entries, at least k of a token.
+    k, count : int
+        Entries kept, and all tokens.
+    signed : bool
+        Whether size is the absolute value.
+
+    Returns
+    -------
+    values, latents : Tensor
+        Tokens with entries x k.
+    """
+    owner, size = token.numpy(), (values.abs() if signed else values).numpy()
+    # sorted by size, then stably by token: numpy does the first in vectors, the second by radix
+    # where numbers are short, in a fifth of the time of a padded topk
     order = np.argsort(-size)
-    order = order[np.argsort(token[order].astype(np.uint16), kind="stable")]
-    lengths = np.bincount(token, minlength=len(found.sound))
-    first = (np.cumsum(lengths) - lengths)[found.sound]
+    short = np.min_scalar_type(count)
+    order = order[np.argsort(owner[order].astype(short), kind="stable")]
+    lengths = np.bincount(owner, minlength=count)
+    first = (np.cumsum(lengths) - lengths)[lengths > 0]
     kept = torch.from_numpy(order[first[:, None] + np.arange(k)])
-    sound = torch.from_numpy(found.sound)
-    out = values.new_zeros(len(sound), k), torch.zeros(len(sound), k, dtype=torch.int64)
-    out[0][sound], out[1][sound] = values[kept], found.latent[kept]
-    return out
+    return values[kept], latent[kept]

@@ -142,9 +142,7 @@ class Int8:
         unit = largest / LEVELS
         per_column = b_enc / (BIAS_COLUMNS * level.clamp_min(1e-30))
         self.latents, far = _rounded(W_enc, per_column, unit.expand(len(W_enc)))
-        units = torch.maximum(torch.linalg.vector_norm(centred, torch.inf, dim=1), level).div_(
-            LEVELS
-        )
+        units = torch.maximum(_largest(centred), level).div_(LEVELS)
         self.tokens, lengths = _rounded(centred, level.expand(len(centred)), units)
         error = torch.hypot(lengths, far.amax()) / 12**0.5
         # what is not finite becomes a margin that every latent passes: the caller sees too many
@@ -159,6 +157,11 @@ class Int8:
             scores = room[: rows.stop - rows.start]
             torch._int_mm(self.tokens[rows], self.latents.T, out=scores)
             yield Tile(rows, scores, self.margin[rows])
+
+
+def _largest(matrix: Tensor) -> Tensor:
+    """Give the largest absolute element of each row."""
+    return torch.cat([piece.abs().amax(1) for piece in torch.split(matrix, PIECE)])
 
 
 def _rounded(matrix: Tensor, column: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:

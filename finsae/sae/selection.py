@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -57,18 +56,22 @@ def top_k(
             values[rows], latents[rows] = _by_sorting(pre, k, signed=signed)
         return values if signed else values.relu_(), latents
     screen = screening.current(centred)
-    odd = [np.empty(0, np.int64)]
+    tokens, parts, kept, sound = [], [], [], []
     for rows, scores, margin in _scores(centred, W_enc, b_enc, screen):
-        size = scores.abs() if signed else scores
-        found = candidates(size, k, margin=margin)
-        part = centred[rows]
+        found = candidates(scores.abs() if signed else scores, k, margin=margin)
+        tokens.append(found.token + rows.start)
+        parts.append(found.latent)
+        sound.append(torch.from_numpy(found.sound))
         if screen is None:
-            passed = scores[found.token, found.latent]
-        else:
-            passed = score(part, W_enc, b_enc, token=found.token, latent=found.latent)
-        values[rows], latents[rows] = largest(found, passed, k, signed=signed)
-        odd.append(rows.start + np.flatnonzero(~found.sound))
-    rest = torch.from_numpy(np.concatenate(odd))
+            kept.append(scores[found.token, found.latent])
+    token, latent, good = torch.cat(tokens), torch.cat(parts), torch.cat(sound)
+    if screen is None:
+        passed = torch.cat(kept)
+    else:
+        passed = score(centred, W_enc, b_enc, token=token, latent=latent)
+    best = largest(token, latent, passed, k=k, count=len(good), signed=signed)
+    values[good], latents[good] = best
+    rest = (~good).nonzero().flatten()
     for rows, pre in tiles(centred[rest], W_enc, b_enc):
         values[rest[rows]], latents[rest[rows]] = _by_sorting(pre, k, signed=signed)
     if screen is not None:
