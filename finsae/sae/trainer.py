@@ -19,6 +19,7 @@ from finsae.sae.batches import Batches, Tokens, check, sample
 from finsae.sae.coder import Coder
 from finsae.sae.codes import decode, fixed
 from finsae.sae.losses import Moment, Weights
+from finsae.sae.screening import Screen
 from finsae.sae.settings import Training
 from finsae.store import atomic_path, progress
 
@@ -74,6 +75,7 @@ class Trainer:
         self.idle = torch.zeros(coder.latents, dtype=torch.int64, device=self.device)
         self.dead = self.idle.nonzero().flatten()
         self.memory: dict[str, Tensor] = {}
+        self.screen = Screen()
         self.history: list[tuple[float, ...]] = []
         self.totals = torch.zeros(3, device=self.device)
 
@@ -105,7 +107,8 @@ class Trainer:
             self.dead = (self.idle > limit).nonzero().flatten()
         x = self.view(rows, step=step)
         moment = Moment(step, steps, self.training, self.dead, self.memory)
-        found = self.coder.step(self.weights, x, moment)
+        with self.screen.used():
+            found = self.coder.step(self.weights, x, moment)
         if self.coder.UNIT_ROWS:
             losses.project_gradient(self.weights, found.gradients)
         for name, weight in self.weights.items():
@@ -171,6 +174,7 @@ class Trainer:
             "idle": self.idle,
             "dead": self.dead,
             "memory": self.memory,
+            "screen": self.screen.state(),
             "history": self.history,
         }
 
@@ -182,6 +186,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.idle, self.dead = state["idle"], state["dead"]
         self.memory = state["memory"]
+        self.screen.restore(state["screen"])
         self.history = [tuple(row) for row in state["history"]]
 
 
