@@ -57,6 +57,9 @@ class Coder:
         or `load` gives them.
     layer_, model_ : int or None, str or None
         Whose activations it reads, set by `train` and `load`.
+    scale_ : float
+        What activations were multiplied by in training; the weights do not need it any more, but
+        a transfer to another layer does. 1 where it is not known.
     """
 
     NAME: ClassVar[str]  # on the menu
@@ -73,6 +76,7 @@ class Coder:
     labels_: pd.DataFrame
     layer_: int | None
     model_: str | None
+    scale_: float
     provenance_: dict[str, Any]
 
     def __init__(
@@ -104,6 +108,10 @@ class Coder:
         """Turn trained weights into those of `WEIGHTS`."""
         return weights
 
+    def reopen(self, weights: Weights) -> tuple[Weights, dict[str, Tensor]]:
+        """Turn the weights of `WEIGHTS` back into those of training, and its memory."""
+        return weights, {}
+
     def check(self) -> None:
         """Refuse settings that make no SAE.
 
@@ -119,7 +127,13 @@ class Coder:
 
     # -- what all have
 
-    def fit(self, activations: Tokens, *, checkpoint: str | Path | None = None) -> Self:
+    def fit(
+        self,
+        activations: Tokens,
+        *,
+        checkpoint: str | Path | None = None,
+        init_from: Coder | None = None,
+    ) -> Self:
         """Learn from token activations.
 
         Parameters
@@ -128,6 +142,9 @@ class Coder:
             Tokens x width, any float type; float16 maps are read in pieces.
         checkpoint : path, optional
             File to keep the state in every few minutes and to go on from.
+        init_from : Coder, optional
+            Begin with this SAE's weights, of a neighbouring layer or of the same layer and other
+            text; see `finsae.sae.transfer`.
 
         Raises
         ------
@@ -138,7 +155,7 @@ class Coder:
         from finsae.sae.trainer import fit_together
 
         place = None if checkpoint is None else Path(checkpoint)
-        fit_together([self], activations, checkpoint=place)
+        fit_together([self], activations, checkpoint=place, init_from=[init_from])
         return self
 
     def set_weights(self, weights: Mapping[str, npt.NDArray[Any]]) -> Self:
@@ -174,6 +191,7 @@ class Coder:
         self.history_ = pd.DataFrame()
         self.labels_ = pd.DataFrame({"label": [""] * self.latents, "density": np.nan})
         self.layer_ = self.model_ = None
+        self.scale_ = 1.0
         self.provenance_ = {}
         return self
 
@@ -187,7 +205,9 @@ class Coder:
             for name, weight in self.finish(weights, memory).items()
         }
         final["W_enc"] = final["W_enc"].T
-        return self.set_weights({n: w.detach().cpu().numpy() for n, w in final.items()})
+        self.set_weights({n: w.detach().cpu().numpy() for n, w in final.items()})
+        self.scale_ = scale
+        return self
 
     def encode(self, tokens: Tokens) -> sparse.csr_array:
         """Return each token's active latents.

@@ -21,6 +21,7 @@ from finsae.sae.codes import decode, fixed
 from finsae.sae.losses import Moment, Weights
 from finsae.sae.screening import Screen
 from finsae.sae.settings import Training
+from finsae.sae.transfer import transferred
 from finsae.store import atomic_path, progress
 
 SAMPLE = 32_768  # tokens behind the starting b_dec and the scale
@@ -28,6 +29,7 @@ LOGS = 100  # rows of the history
 CHECKPOINT_SECONDS = 180.0
 # Steps between looks at which latents are dead: on a GPU each look waits for the device.
 LOOK_FOR_DEAD = 16
+TRANSFER_RATE = 1 / 3  # of the learning rate, for an SAE that begins with another's weights
 HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second")
 
 
@@ -47,10 +49,18 @@ class Trainer:
         Tokens x width, or tokens x layers x width.
     layers : sequence of int, optional
         Positions on the second axis of the layers to train on; by default the only one.
+    init_from : Coder, optional
+        A fitted SAE of the same architecture and size to begin with, see `finsae.sae.transfer`;
+        the learning rate is then a third.
     """
 
     def __init__(
-        self, coder: Coder, activations: Tokens, *, layers: Sequence[int] | None = None
+        self,
+        coder: Coder,
+        activations: Tokens,
+        *,
+        layers: Sequence[int] | None = None,
+        init_from: Coder | None = None,
     ) -> None:
         self.coder, self.layers = coder, tuple(layers or (0,))
         self.training = coder.training or Training()
@@ -65,7 +75,11 @@ class Trainer:
         centre = geometric_median(some) if centre is None else centre * self.scales[0]
         self.weights = initial_weights(coder.latents, coder.k, some=some, centre=centre, seed=seed)
         coder.start(self.weights, some)
+        self.memory: dict[str, Tensor] = {}
         self.lr = self.training.full_rate(coder.latents)
+        if init_from is not None:
+            self.weights, self.memory = transferred(init_from, self.weights, coder)
+            self.lr *= TRANSFER_RATE
         self.optimiser = torch.optim.Adam(
             [w.requires_grad_() for w in self.weights.values()],
             lr=self.lr,
@@ -74,7 +88,6 @@ class Trainer:
         )
         self.idle = torch.zeros(coder.latents, dtype=torch.int64, device=self.device)
         self.dead = self.idle.nonzero().flatten()
-        self.memory: dict[str, Tensor] = {}
         self.screen = Screen()
         self.history: list[tuple[float, ...]] = []
         self.totals = torch.zeros(3, device=self.device)
@@ -161,6 +174,7 @@ class Trainer:
             "coder": {n: v for n, v in vars(self.coder).items() if not n.endswith("_")},
             "name": self.coder.NAME,
             "layers": self.layers,
+            "lr": self.lr,
             "scales": self.scales.tolist(),
         }
         return repr(sorted(facts.items()))
@@ -196,6 +210,7 @@ def fit_together(
     *,
     layers: Sequence[Sequence[int] | None] | None = None,
     checkpoint: Path | None = None,
+    init_from: Sequence[Coder | None] | None = None,
 ) -> None:
     """Train several SAEs to the end in one reading of the activations.
 
@@ -210,6 +225,8 @@ def fit_together(
         Per coder, the positions on the second axis of the layers that it learns from.
     checkpoint : path, optional
         Written every few minutes; a killed run goes on from it and ends with the same bits.
+    init_from : sequence, optional
+        Per coder, a fitted SAE to begin with, or None.
 
     Raises
     ------
@@ -225,8 +242,9 @@ def fit_together(
     if len(settings) > 1:
         raise DataError(f"SAEs trained together need one batch and epochs, not {sorted(settings)}")
     check(activations, settings.pop()[0])
-    reads = layers or [None] * len(coders)
-    trainers = [Trainer(c, activations, layers=r) for c, r in zip(coders, reads, strict=True)]
+    none = [None] * len(coders)
+    plan = zip(coders, layers or none, init_from or none, strict=True)
+    trainers = [Trainer(c, activations, layers=r, init_from=i) for c, r, i in plan]
     run(trainers, activations, checkpoint=checkpoint)
     for trainer in trainers:
         trainer.finish()

@@ -50,6 +50,11 @@ class BatchTopK(Coder):
             moment.memory["threshold"] = torch.lerp(least, running, MEMORY)
         return codes
 
+    def reopen(self, weights: Weights) -> tuple[Weights, dict[str, Tensor]]:
+        """Put the threshold back into the memory."""
+        kept = {name: weight for name, weight in weights.items() if name != "threshold"}
+        return kept, {"threshold": weights["threshold"].mean()}
+
     def finish(self, weights: Weights, memory: dict[str, Tensor]) -> Weights:
         """Add the threshold, one number for all latents."""
         threshold = memory.get("threshold", weights["b_enc"].new_zeros(()))

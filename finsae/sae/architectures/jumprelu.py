@@ -76,6 +76,11 @@ class JumpReLU(Coder):
         kept = {name: weight for name, weight in weights.items() if name != "log_threshold"}
         return {**kept, "threshold": weights["log_threshold"].exp()}
 
+    def reopen(self, weights: Weights) -> tuple[Weights, dict[str, Tensor]]:
+        """Take the logarithm of the thresholds."""
+        kept = {name: weight for name, weight in weights.items() if name != "threshold"}
+        return {**kept, "log_threshold": weights["threshold"].clamp_min(1e-6).log()}, {}
+
     def select(self, weights: Weights, centred: Tensor) -> Codes:
         """Keep the pre-activations above their thresholds."""
         return selection.above(
