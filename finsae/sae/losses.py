@@ -66,12 +66,18 @@ def fit(codes: Codes, target: Tensor, W_dec: Tensor) -> Fit:
     miss = decode(codes, W_dec) - target
     whole = variation(target)
     pull = miss * (2 / whole)
-    return Fit(miss.square().sum() / whole, miss, pull, sampled(codes, pull, W_dec))
+    return Fit(squares(miss) / whole, miss, pull, sampled(codes, pull, W_dec))
 
 
 def variation(x: Tensor) -> Tensor:
     """Sum of squared distances to the batch mean; never 0, so that a perfect fit gives loss 0."""
-    return (x - x.mean(0)).square().sum().clamp_min(torch.finfo(x.dtype).tiny)
+    return squares(x - x.mean(0)).clamp_min(torch.finfo(x.dtype).tiny)
+
+
+def squares(x: Tensor) -> Tensor:
+    """Sum of squares, without a second matrix."""
+    flat = x.flatten()
+    return flat.dot(flat)
 
 
 def through(
@@ -160,7 +166,7 @@ def starting_bar(weights: Weights, some: Tensor, l0: float) -> Tensor:
 def project_gradient(weights: Weights, gradients: Weights) -> None:
     """Take out of the decoder's gradient what would only change the length of a unit row."""
     gradient, W_dec = gradients["W_dec"], weights["W_dec"]
-    gradient.sub_((gradient * W_dec).sum(1, keepdim=True) * W_dec)
+    gradient.addcmul_(W_dec, torch.linalg.vecdot(gradient, W_dec)[:, None], value=-1)
 
 
 @torch.no_grad()
