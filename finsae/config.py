@@ -74,8 +74,26 @@ class Autoencoder:
     ----------
     latents, k : int
         Size, and active latents per token.
+    architecture : str
+        "topk", "batch-topk", "matryoshka", "abs-topk", "jumprelu", "gated" or "l1".
+    layers : str or None
+        Train on several layers: "all" (every one but the last), "1-4" or "2,4,5". None: on the
+        reading's own layer.
+    groups : str
+        With several layers: "auto" finds groups of layers that share an SAE, a number makes so
+        many, "none" trains one SAE per layer.
+    theta : float
+        Bound on the groups' average maximum angular distance, for "auto".
+    cluster_on : str
+        "distance", or "rows" as the published code does.
+    init_from : str or None
+        An SAE to begin with, of a neighbouring layer or of other text.
+    align : bool
+        Rotate it into this layer's directions first.
     epochs : float
         Passes over the tokens.
+    batch : int
+        Tokens per step.
     max_texts : int or None
         Train on so many texts, drawn at random; None: on all.
     dtype : str
@@ -89,6 +107,14 @@ class Autoencoder:
     max_texts: int | None = None
     dtype: str = "float32"
     seed: int = 0
+    batch: int = 4096
+    architecture: str = "topk"
+    layers: str | None = None
+    groups: str = "auto"
+    theta: float = 0.2
+    cluster_on: str = "distance"
+    init_from: str | None = None
+    align: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from finsae.pipeline.chain import (
 from finsae.pipeline.comparison import Windows, run_backtest, run_benchmark, windows
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
-from finsae.pipeline.reading import activate, build_features, embed, train_sae
+from finsae.pipeline.reading import activate, build_features, embed
+from finsae.pipeline.training import train_sae
 
 __all__ = [
     "Windows",

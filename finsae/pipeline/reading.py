@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,9 @@ from scipy import sparse
 from finsae import activations
 from finsae.activations import Activations, activations_key, collect
 from finsae.checks import DataError, one_of
-from finsae.config import Autoencoder, Reading
+from finsae.config import Reading
 from finsae.features import Features, TokenCodes, pool
 from finsae.features.pooling import POOLINGS, Matrix
-from finsae.sources import sample
-from finsae.sources.texts import exclude, read_texts
 from finsae.store import atomic_path, cache_dir, hash_texts, key, progress, provenance
 from finsae.universe import Universe
 
@@ -232,54 +228,3 @@ def _features(
 ) -> Features:
     made = provenance(reading=asdict(reading), universe=dict(universe.provenance), **facts)
     return Features.build(matrix, universe.companies, labels, codes=codes, provenance=made)
-
-
-def train_sae(
-    texts: str | Path | None,
-    excluded: Sequence[str | Path],
-    *,
-    reading: Reading,
-    autoencoder: Autoencoder,
-    out: str | Path,
-) -> str:
-    """Train an autoencoder on the texts of a file and return its model card.
-
-    Parameters
-    ----------
-    texts : path or None
-        A file with a column ``description`` (and ``name``); None: the bundled sample.
-    excluded : sequence of path
-        Files whose companies are left out, by name and by text, because they are for testing.
-    reading : Reading
-        Model and layer.
-    autoencoder : Autoencoder
-        Size, passes, seed.
-    out : path
-        Folder of the autoencoder; a killed training in it goes on.
-    """
-    from finsae import sae
-
-    bodies = training_texts(texts, excluded, autoencoder)
-    coder = sae.TopK(
-        autoencoder.latents,
-        autoencoder.k,
-        training=sae.Training(epochs=autoencoder.epochs),
-        random_state=autoencoder.seed,
-    )
-    source = activate(bodies, reading.model, reading.layer)
-    sae.train(source, coder, layer=reading.layer, texts=bodies, out=out, dtype=autoencoder.dtype)
-    return (Path(out) / "README.md").read_text()
-
-
-def training_texts(
-    path: str | Path | None, excluded: Sequence[str | Path], autoencoder: Autoencoder
-) -> list[str]:
-    """Read the texts to train on, without those of test companies, each once."""
-    own = sample().companies if path is None else read_texts(path)
-    table = own[["name", "description"]]
-    for other in excluded:
-        table = exclude(table, read_texts(other))
-    table = table.drop_duplicates("description")
-    if autoencoder.max_texts is not None and autoencoder.max_texts < len(table):
-        table = table.sample(autoencoder.max_texts, random_state=autoencoder.seed)
-    return [str(text) for text in table["description"]]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from finsae.sae.architectures.topk import TopK
     from finsae.sae.group import GroupSAE, export, load_groups, save_groups
+    from finsae.sae.group_job import find_groups, train_groups
     from finsae.sae.interop import same_model
     from finsae.sae.io import load, save
     from finsae.sae.job import train
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     from finsae.sae.patching import loss_recovered
     from finsae.sae.place import folder_hash, is_group, weights_path
     from finsae.sae.settings import Training
+    from finsae.sae.transfer import rotated, rotation
 
 HOMES = {
+    "find_groups": "group_job",
+    "train_groups": "group_job",
+    "rotated": "transfer",
+    "rotation": "transfer",
     "GroupSAE": "group",
     "export": "group",
     "is_group": "place",
@@ -49,6 +55,7 @@ __all__ = [
     "Training",
     "evaluate",
     "export",
+    "find_groups",
     "folder_hash",
     "is_group",
     "label_latents",
@@ -57,10 +64,13 @@ __all__ = [
     "load_groups",
     "loss_recovered",
     "mmcs",
+    "rotated",
+    "rotation",
     "same_model",
     "save",
     "save_groups",
     "train",
+    "train_groups",
     "weights_path",
 ]
 

@@ -123,7 +123,7 @@ def check(tokens: Tokens, batch: int) -> None:
     if count < max(batch, BLOCK):
         raise DataError(
             f"{count:,} tokens are fewer than one batch of {batch:,}: "
-            "give more text or Training(batch=...) a smaller number"
+            "give more text, or a smaller batch"
         )
     first = np.asarray(tokens[:1])
     varied = False

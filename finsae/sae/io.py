@@ -156,6 +156,7 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
     if len(coder.labels_) != coder.latents:
         raise DataError(f"{folder}/labels.parquet names {len(coder.labels_)} of {coder.latents}")
     coder.layer_, coder.model_ = own.pop("layer", found.layer), found.model
+    coder.scale_ = float(own.get("scale", 1.0))
     coder.provenance_ = own or {"hook_name": found.hook, "folder": folder.name}
     return coder
 

@@ -35,7 +35,7 @@ def train(
     out: str | Path,
     texts: Sequence[str] | None = None,
     dtype: str = "float32",
-    notes: Mapping[str, str] | None = None,
+    init_from: Coder | None = None,
 ) -> Coder:
     """Train `coder`, judge it on texts it has not seen, name its latents, and save it.
 
@@ -56,8 +56,8 @@ def train(
         The texts of the activations; without them the latents stay unnamed.
     dtype : str
         "float32" or "float16", of the saved weights.
-    notes : mapping, optional
-        Headings and paragraphs to add to the model card: data, licence, command.
+    init_from : Coder, optional
+        A fitted SAE to begin with, see `finsae.sae.transfer`.
 
     Returns
     -------
@@ -70,35 +70,58 @@ def train(
     DataError
         If layer or texts do not belong to the activations, or nothing can be learnt from them.
     """
-    source = activations if isinstance(activations, Activations) else Activations.open(activations)
-    if texts is not None and hash_texts(texts) != source.meta["texts_hash"]:
-        raise DataError(f"the {len(texts):,} texts are not those of the activations")
+    source = opened(activations, texts)
     tokens, offsets = source.layer(layer), np.asarray(source.offsets)
     learn, judge = split(offsets, seed=coder.random_state)
     place = Path(out)
-    coder.fit(Rows(tokens, learn), checkpoint=place / CHECKPOINT)
+    coder.fit(Rows(tokens, learn), checkpoint=place / CHECKPOINT, init_from=init_from)
     found = measures(coder, tokens, offsets=offsets, rows=judge)
     if texts is not None:
         coder.labels_ = label_latents(
             coder, tokens, offsets=offsets, spans=source.spans, texts=texts
         )
-    settings = coder.training or Training()
     coder.layer_, coder.model_ = layer, source.meta["model"]
-    coder.provenance_ = provenance(
+    coder.provenance_ = how_made(coder, source, tokens=len(learn), evaluation=found)
+    if init_from is not None:
+        begun = {"layer": init_from.layer_, "model": init_from.model_}
+        coder.provenance_ |= {"init_from": begun | {"made": init_from.provenance_.get("made")}}
+    save(coder, place, dtype=dtype, card=model_card(coder))
+    (place / CHECKPOINT).unlink(missing_ok=True)
+    return coder
+
+
+def opened(activations: Activations | str | Path, texts: Sequence[str] | None) -> Activations:
+    """Open activations, and make sure that they are of these texts.
+
+    Raises
+    ------
+    DataError
+        If they are not.
+    """
+    source = activations if isinstance(activations, Activations) else Activations.open(activations)
+    if texts is not None and hash_texts(texts) != source.meta["texts_hash"]:
+        raise DataError(f"the {len(texts):,} texts are not those of the activations")
+    return source
+
+
+def how_made(
+    coder: Coder, source: Activations, *, tokens: int, evaluation: dict[str, Any]
+) -> dict[str, Any]:
+    """Say how an SAE was trained and how good it is, for its folder."""
+    settings = coder.training or Training()
+    return provenance(
         model_hash=source.meta["model_hash"],
         model_settings=source.meta["settings"],
         texts=len(source),
         texts_hash=source.meta["texts_hash"],
-        tokens=len(learn),
+        tokens=tokens,
         training=asdict(settings),
         learning_rate=settings.full_rate(coder.latents),
         seed=coder.random_state,
+        scale=coder.scale_,
         seconds=round(_seconds(coder)),
-        evaluation=found,
+        evaluation=evaluation,
     )
-    save(coder, place, dtype=dtype, card=model_card(coder, notes or {}))
-    (place / CHECKPOINT).unlink(missing_ok=True)
-    return coder
 
 
 def split(
@@ -166,7 +189,7 @@ def _seconds(coder: Coder) -> float:
     )
 
 
-def model_card(coder: Coder, notes: Mapping[str, str]) -> str:
+def model_card(coder: Coder) -> str:
     """Write the model card: what the SAE reads, how it was trained, how good it is."""
     made, history = coder.provenance_, coder.history_.iloc[-1]
     training, found = made["training"], made["evaluation"]
@@ -189,7 +212,6 @@ def model_card(coder: Coder, notes: Mapping[str, str]) -> str:
         f"{found['dead']:.2%} fire on no held-out token",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    extra = "".join(f"\n## {heading}\n\n{text.rstrip()}\n" for heading, text in notes.items())
     return (
         f"# Sparse autoencoder ({coder.NAME}), {coder.model_} layer {coder.layer_}\n\n"
         f"| | |\n|---|---|\n{table}\n\n"
@@ -197,7 +219,6 @@ def model_card(coder: Coder, notes: Mapping[str, str]) -> str:
         "all held-out tokens.\nThe folder has SAELens' layout and loads there as a "
         f"`{saelens_name(coder.NAME)}` SAE; `labels.parquet` names each latent by words\nof the "
         "training text it fires on.\n"
-        f"{extra}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,6 @@ from scipy import sparse
 
 from finsae.checks import DataError
 from finsae.sae.batches import Tokens
-from finsae.sae.coder import Coder
 
 WORD = re.compile(r"\w+(?:[-'\u2019.&]\w+)*")
 NEVER = "never active"
@@ -20,6 +20,19 @@ WORDS = 3  # at most, in a label
 NEAR_BEST = 0.2  # a further word must have this share of the first word's score
 CONTENT_SHARE = 0.05  # below it a latent is about its stop words
 PIECE = 200_000  # tokens coded at once
+
+
+class Encoder(Protocol):
+    """What gives codes of tokens."""
+
+    @property
+    def latents(self) -> int:
+        """Size of the dictionary."""
+        ...
+
+    def encode(self, tokens: Any, /) -> sparse.csr_array:  # noqa: ANN401 - as the SAE reads them
+        """Give each token's active latents, tokens x latents."""
+        ...
 
 
 class Vocabulary:
@@ -52,7 +65,7 @@ class Vocabulary:
 
 
 def label_latents(
-    coder: Coder,
+    coder: Encoder,
     activations: Tokens,
     *,
     offsets: npt.NDArray[np.int64],
@@ -69,8 +82,8 @@ def label_latents(
 
     Parameters
     ----------
-    coder : TopK
-        A fitted SAE.
+    coder : Coder
+        A fitted SAE, or one of several layers.
     activations : Tokens
         Tokens x width, of all texts in their order.
     offsets : ndarray
@@ -113,7 +126,7 @@ def label_latents(
 
 
 def _weights(
-    coder: Coder,
+    coder: Encoder,
     activations: Tokens,
     rows: npt.NDArray[np.int64],
     *,

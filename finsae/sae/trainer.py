@@ -154,14 +154,17 @@ class Trainer:
         batch = self.training.batch
         self.history.append((step, step * batch, fvu, extra, l0, dead, since * batch / seconds))
 
-    def finish(self) -> Coder:
+    def finish(self, *, fold: bool | None = None) -> Coder:
         """Hand weights and history to the coder.
 
-        The coder of one layer reads its raw activations; that of several reads ``scale * x``, see
-        `scales`.
+        Parameters
+        ----------
+        fold : bool, optional
+            Whether the coder is to read raw activations, or else ``scale * x`` (see `scales`), as
+            one of several layers must. By default it folds where there is one layer.
         """
-        alone = len(self.layers) == 1
-        self.coder.take(self.weights, self.memory, scale=float(self.scales[0]) if alone else 1.0)
+        folds = len(self.layers) == 1 if fold is None else fold
+        self.coder.take(self.weights, self.memory, scale=float(self.scales[0]) if folds else 1.0)
         self.coder.history_ = pd.DataFrame(self.history, columns=list(HISTORY)).astype(
             {"step": int}
         )
@@ -211,7 +214,8 @@ def fit_together(
     layers: Sequence[Sequence[int] | None] | None = None,
     checkpoint: Path | None = None,
     init_from: Sequence[Coder | None] | None = None,
-) -> None:
+    fold: bool | None = None,
+) -> list[tuple[float, ...]]:
     """Train several SAEs to the end in one reading of the activations.
 
     Parameters
@@ -227,6 +231,13 @@ def fit_together(
         Written every few minutes; a killed run goes on from it and ends with the same bits.
     init_from : sequence, optional
         Per coder, a fitted SAE to begin with, or None.
+    fold : bool, optional
+        See `Trainer.finish`.
+
+    Returns
+    -------
+    list of tuple of float
+        Per coder, the scales of its layers.
 
     Raises
     ------
@@ -247,7 +258,8 @@ def fit_together(
     trainers = [Trainer(c, activations, layers=r, init_from=i) for c, r, i in plan]
     run(trainers, activations, checkpoint=checkpoint)
     for trainer in trainers:
-        trainer.finish()
+        trainer.finish(fold=fold)
+    return [tuple(float(scale) for scale in trainer.scales) for trainer in trainers]
 
 
 def run(

@@ -1,12 +1,15 @@
+import json
+
 import pandas as pd
 import pytest
 import toy
 from test_cli import call
 
+from finsae import sae
 from finsae.checks import DataError
 from finsae.config import Autoencoder, Reading
 from finsae.pipeline import build_features
-from finsae.pipeline.reading import training_texts
+from finsae.pipeline.training import chosen_layers, train_sae, training_texts
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +56,71 @@ def test_companies_and_texts_are_not_given_both(folder, capsys):
     path = str(folder / "texts.csv")
     assert call("train-sae", "--texts", path, "--companies", path) == 2
     assert "not both" in capsys.readouterr().err
+
+
+def test_groups_of_layers_are_found_trained_and_read(folder):
+    small = Autoencoder(latents=96, k=4, epochs=2, layers="all", max_texts=60, batch=256)
+    card = train_sae(
+        folder / "texts.csv", [], reading=Reading(), autoencoder=small, out=folder / "groups"
+    )
+    assert "AMAD" in card and "worst layer" in card and "Pythia" in card
+    kept = json.loads((folder / "groups" / "groups.json").read_text())
+    assert sorted(layer for group in kept["groups"] for layer in group["layers"]) == [1, 2, 3, 4, 5]
+    assert len(kept["distance"]) == 5 and len(kept["table"]) == 5
+    assert [row["fvu"] for row in kept["layers"]] == sorted(
+        (row["fvu"] for row in kept["layers"]), reverse=True
+    )
+    universe = toy.universe(per_industry=4)
+    features = build_features(universe, Reading(sae=str(folder / "groups")))
+    assert features.matrix.shape == (20, 96 * len(kept["groups"]))
+    assert features.names["label"].str.contains("layer").all() or len(kept["groups"]) == 1
+    assert features.provenance["layers"] == [1, 2, 3, 4, 5]
+
+
+def test_an_sae_per_layer_and_one_begun_with_it(folder):
+    small = Autoencoder(
+        latents=64, k=4, epochs=2, layers="4,5", groups="none", max_texts=60, batch=256
+    )
+    train_sae(folder / "texts.csv", [], reading=Reading(), autoencoder=small, out=folder / "each")
+    members = json.loads((folder / "each" / "groups.json").read_text())["groups"]
+    assert [member["layers"] for member in members] == [[4], [5]]
+    own = ["--texts", str(folder / "texts.csv"), "--latents", "64", "--k", "4"]
+    assert call("train-sae", *own, "--layer", "4", "--out", str(folder / "four")) == 0
+    begun = Autoencoder(
+        latents=64,
+        k=4,
+        epochs=1,
+        init_from=str(folder / "four"),
+        align=True,
+        max_texts=60,
+        batch=256,
+    )
+    train_sae(folder / "texts.csv", [], reading=Reading(), autoencoder=begun, out=folder / "five")
+    made = sae.load(folder / "five").provenance_
+    assert made["init_from"]["layer"] == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"architecture": "topkk"}, 'did you mean "topk"'),
+        ({"groups": "some"}, "auto, none or a number"),
+        ({"k": 0}, "at least 1"),
+        ({"dtype": "float8"}, "dtype"),
+        ({"init_from": "nowhere"}, "no SAE"),
+        ({"init_from": "demo", "layers": "all"}, "leave --layers out"),
+        ({"max_texts": -5}, "two texts"),
+        ({"layers": "9"}, "from 1 to 6"),
+        ({"layers": "one"}, "all, 1-4 or 2,4,5"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_any_text_is_read(settings, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        train_sae(
+            "nowhere.csv", [], reading=Reading(), autoencoder=Autoencoder(**settings), out=tmp_path
+        )
+
+
+def test_choices_of_layers():
+    assert chosen_layers("all", "minilm") == (1, 2, 3, 4, 5)
+    assert chosen_layers("2-4,6", "minilm") == (2, 3, 4, 6)
