@@ -186,8 +186,11 @@ def _above_screened(
     found = _joined(parts, lengths, centred)
     if screen.due():
         rows = _sample(screen, centred)
-        exact = torch.addmm(b_enc, centred[rows], W_enc.T) > height + 1e-5 * height.abs()
-        wanted, got = int(exact.sum()), int(found.starts[rows.stop] - found.starts[rows.start])
+        exact = torch.addmm(b_enc, centred[rows], W_enc.T)
+        token, latent = where(exact, height)
+        values = score(centred[rows], W_enc, b_enc, token=token, latent=latent)
+        wanted = int((values > height[latent]).sum())
+        got = int(found.starts[rows.stop] - found.starts[rows.start])
         screen.note(wanted=wanted, lost=max(0, wanted - got))
     return found
 
@@ -221,11 +224,19 @@ def _check(
     *,
     signed: bool,
 ) -> None:
-    """Tell the screen how many of some tokens' k largest were found; ties count as found."""
+    """Tell the screen how many of some tokens' k largest were found.
+
+    The whole product and single scores round differently, so that near ties can change places:
+    lost is what was not found and whose single score is larger than the least found.
+    """
     rows = _sample(screen, centred)
     values, latents = (part[rows] for part in found)
     pre = torch.addmm(weights[1], centred[rows], weights[0].T)
-    exact, wanted = _by_sorting(pre, latents.shape[1], signed=signed)
-    same = (wanted[:, :, None] == latents[:, None, :]).any(2)
-    tied = exact.abs() <= values[:, -1:].abs() * (1 + 1e-5)
-    screen.note(wanted=wanted.numel(), lost=int((~(same | tied)).sum()))
+    wanted = _by_sorting(pre, latents.shape[1], signed=signed)[1]
+    token = torch.arange(len(wanted)).repeat_interleave(wanted.shape[1])
+    scores = score(centred[rows], *weights, token=token, latent=wanted.flatten()).view_as(wanted)
+    found_too = (wanted[:, :, None] == latents[:, None, :]).any(2)
+    least = values[:, -1:]
+    better = scores.abs() > least.abs() if signed else scores > least
+    lost = ~found_too & better
+    screen.note(wanted=wanted.numel(), lost=int(lost.sum()))
