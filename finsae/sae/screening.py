@@ -24,7 +24,7 @@ EVERY = 100  # calls between two checks
 CHECKED = 64  # tokens per check
 LEAST_RECALL = 0.9999
 # Standard errors of rounding between the bar and what passes. On MiniLM's tokens, with trained and
-# with random weights, 4 lost 6 of 1.8 million selected latents, 5 lost one, at a tenth more to score.
+# with random weights, 4 lost 6 of 1.8 million selected latents; 5 lost one and passes a tenth more.
 MARGIN = 4.0
 LEVELS = 127
 BIAS_COLUMNS = 4  # VNNI multiplies four at a time

@@ -58,7 +58,10 @@ def top_k(
     screen = screening.current(centred)
     tokens, parts, kept, sound = [], [], [], []
     for rows, scores, margin in _scores(centred, W_enc, b_enc, screen):
-        found = candidates(scores.abs() if signed else scores, k, margin=margin)
+        size = scores
+        if signed:  # rounded scores are not needed again, exact ones are
+            size = scores.abs() if screen is None else scores.abs_()
+        found = candidates(size, k, margin=margin)
         tokens.append(found.token + rows.start)
         parts.append(found.latent)
         sound.append(torch.from_numpy(found.sound))
