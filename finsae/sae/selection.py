@@ -58,10 +58,7 @@ def top_k(
     screen = screening.current(centred)
     tokens, parts, kept, sound = [], [], [], []
     for rows, scores, margin in _scores(centred, W_enc, b_enc, screen):
-        size = scores
-        if signed:  # rounded scores are not needed again, exact ones are
-            size = scores.abs() if screen is None else scores.abs_()
-        found = candidates(size, k, margin=margin)
+        found = candidates(_sizes(scores, signed=signed), k, margin=margin)
         tokens.append(found.token + rows.start)
         parts.append(found.latent)
         sound.append(torch.from_numpy(found.sound))
@@ -169,6 +166,13 @@ def _by_sorting(pre: Tensor, k: int, *, signed: bool) -> tuple[Tensor, Tensor]:
         return values, latents
     latents = pre.abs().topk(k, dim=1).indices
     return pre.gather(1, latents), latents
+
+
+def _sizes(scores: Tensor, *, signed: bool) -> Tensor:
+    if not signed:
+        return scores
+    # rounded scores are not needed again, exact ones are
+    return scores.abs_() if scores.dtype == torch.int32 else scores.abs()
 
 
 def _above_screened(
