@@ -27,6 +27,9 @@ DECISIVE = (
 )
 
 
+NAMES = ("minilm", "tfidf")
+
+
 class Source(NamedTuple):
     """Where to load a model from; `sha256` is empty for a hub id until its revision is known."""
 
@@ -59,6 +62,8 @@ def locate(model: str) -> Source:
                 'save_pretrained(), a hub id, or "minilm"'
             )
         return Source(str(folder), _hash_folder(folder))
+    if "/" not in model and nearest(model, NAMES):
+        raise unknown(model, ValueError("no such name"))
     return Source(model, "")
 
 
@@ -92,6 +97,6 @@ def unknown(model: str, reason: Exception) -> DataError:
     first = (str(reason).strip() or type(reason).__name__).splitlines()[0]
     return DataError(
         f'cannot load model "{model}": it is neither a folder nor a hub id that can be reached '
-        f"({first}){nearest(model, ['minilm', 'tfidf'])}; "
+        f"({first}){nearest(model, NAMES)}; "
         '"minilm" needs no network, others need a local folder or a connection'
     )

@@ -109,11 +109,29 @@ def open_universe(data: Data, features: Features | None = None) -> Universe:
     return sample()
 
 
-def open_inputs(run: Run, folder: str | Path | None) -> tuple[Universe, Features]:
-    """Open the universe and the features of a run; without a folder, features are built."""
-    features = Features.load(folder) if folder else None
-    universe = open_universe(run.data, features)
-    return universe, features or build_features(universe, run.reading)
+def open_inputs(
+    run: Run, folders: str | Path | Sequence[str | Path] | None
+) -> tuple[Universe, methods.Readings]:
+    """Open the universe and the features of a run; without a folder, features are built.
+
+    Raises
+    ------
+    DataError
+        If two folders hold features that are the same method.
+    """
+    named = [folders] if isinstance(folders, (str, Path)) else list(folders or [])
+    found: dict[str, Features] = {}
+    for folder in named:
+        features = Features.load(folder)
+        (name,) = methods.readings(features)
+        if name in found:
+            raise DataError(
+                f'"{folder}" holds features called {name}, and so does another folder: compare '
+                "them in two runs"
+            )
+        found[name] = features
+    universe = open_universe(run.data, next(iter(found.values()), None))
+    return universe, found or methods.readings(build_features(universe, run.reading))
 
 
 def load_features(folder: str | Path | None) -> Features:
@@ -121,7 +139,9 @@ def load_features(folder: str | Path | None) -> Features:
     return Features.load(folder) if folder else build_features(sample(), Reading())
 
 
-def score_files(run: Run, folder: str | Path | None, labels: Sequence[str | Path]) -> Result:
+def score_files(
+    run: Run, folder: str | Path | Sequence[str | Path] | None, labels: Sequence[str | Path]
+) -> Result:
     """Benchmark a features folder, and label files beside it."""
     universe, features = open_inputs(run, folder)
     names = [Path(path).stem for path in labels]
@@ -132,13 +152,15 @@ def score_files(run: Run, folder: str | Path | None, labels: Sequence[str | Path
     return run_benchmark(universe, features, run, labels=named)
 
 
-def trade_files(run: Run, folder: str | Path | None, method: str | None = None) -> Result:
+def trade_files(
+    run: Run, folder: str | Path | Sequence[str | Path] | None, method: str | None = None
+) -> Result:
     """Backtest a method on a features folder, with random pairs beside it as the placebo.
 
     Without a method, the features' own. The tables ``returns, trades, pairs`` are the method's own.
     """
     universe, features = open_inputs(run, folder)
-    method = method or next(iter(methods.readings(features)))
+    method = method or next(iter(features))
     result = run_backtest(universe, features, run, methods=list(dict.fromkeys([method, "random"])))
     own = {name: table[table["method"] == method] for name, table in result.tables.items()}
     return replace(result, tables=own)

@@ -43,7 +43,10 @@ def readings(features: Features | Readings) -> Readings:
     how = reading_of(features)
     if how.model == "tfidf":
         return {"words": features}
-    return {"activations" if how.sae == "none" else "sae": features}
+    if how.sae == "none":
+        return {"activations": features}
+    groups = features.provenance.get("autoencoder", {}).get("groups")
+    return {"sae-group" if groups else "sae": features}
 
 
 def weighted(features: Features, known: Sequence[str]) -> Features:

@@ -44,14 +44,13 @@ def build_features(universe: Universe, reading: Reading) -> Features:
     Raises
     ------
     DataError
-        If the model or the autoencoder cannot be had, or do not fit one another.
+        If the model or the autoencoder cannot be had, or do not fit one another, or a setting was
+        chosen that this kind of reading does not have.
     """
     one_of("pooling", reading.pool, POOLINGS)  # before the hours that reading may take
     folder = cache_dir() / "features" / features_key(universe, reading)
-    if not (folder / "provenance.json").is_file():
-        texts = universe.companies["description"].tolist()
-        _read(universe, reading, texts).save(folder)
-    found = Features.load(folder)
+    texts = universe.companies["description"].tolist()
+    found = Features.kept(folder, lambda: _read(universe, reading, texts))
     # The folder belongs to the texts: another universe of the same texts has other prices and cuts.
     made = {**found.provenance, "universe": dict(universe.provenance)}
     return replace(found, companies=universe.companies, provenance=made)
@@ -79,7 +78,36 @@ def features_key(universe: Universe, reading: Reading) -> str:
             from finsae.sae import folder_hash
 
             inputs.append(folder_hash(reading.sae))
-    return key(asdict(reading), inputs, VERSION)
+    return key(settings(reading), inputs, VERSION)
+
+
+def settings(reading: Reading) -> dict[str, Any]:
+    """Give the settings that decide what a reading finds, as they are applied.
+
+    Words have neither layer nor pooling. Activations are averaged over the tokens, and not weighted
+    by idf: every company has every dimension, so that all would weigh nothing.
+
+    Raises
+    ------
+    DataError
+        If another value was chosen for a setting that does not apply.
+    """
+    if reading.model == "tfidf":
+        what, applied, fixed = "words (tfidf)", ("model", "idf"), {"sae": "none"}
+    elif reading.sae == "none":
+        what, applied = "activations (sae = none)", ("model", "layer", "sae")
+        fixed = {"pool": "mean", "idf": False, "length_normalised": False}
+    else:
+        return asdict(reading)
+    chosen, default = asdict(reading), asdict(Reading())
+    problems = [
+        f"{name} = {value} does not apply to {what}: leave it out"
+        for name, value in chosen.items()
+        if name not in applied and value not in (default[name], fixed.get(name))
+    ]
+    if problems:
+        raise DataError(problems)
+    return {name: chosen[name] for name in applied} | fixed
 
 
 def model_hash(model: str) -> str:
@@ -226,5 +254,5 @@ def _features(
     codes: TokenCodes | None = None,
     **facts: Any,  # noqa: ANN401 - provenance
 ) -> Features:
-    made = provenance(reading=asdict(reading), universe=dict(universe.provenance), **facts)
+    made = provenance(reading=settings(reading), universe=dict(universe.provenance), **facts)
     return Features.build(matrix, universe.companies, labels, codes=codes, provenance=made)

@@ -55,6 +55,8 @@ def train_sae(
     """
     from finsae import sae
 
+    if reading.model == "tfidf":
+        raise DataError("tfidf has no token activations to train on: name a language model")
     _check(autoencoder)
     layers = chosen_layers(autoencoder.layers, reading.model) if autoencoder.layers else ()
     bodies = training_texts(texts, excluded, autoencoder)

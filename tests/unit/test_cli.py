@@ -146,3 +146,43 @@ def test_help_and_version_read_well(capsys):
     shown = capsys.readouterr().out
     for command in ("demo", "build-features", "train-sae", "peers", "explain", "benchmark"):
         assert command in shown
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["benchmark", "--json"],
+        ["backtest", "--json"],
+        ["peers", "--all", "--out"],
+        ["demo", "--out"],
+        ["build-features", "--out"],
+        ["train-sae", "--out"],
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(argv, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for wrong, says in ((str(tmp_path / "file" / "x"), "cannot write"), (" ", "is empty")):
+        assert call(*argv, wrong) == 2
+        assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["benchmark", "--seed", "-1"],
+        ["backtest", "--cost-bps", "inf"],
+        ["train-sae", "--max-texts", "-5"],
+        ["train-sae", "--architecture", "topkk"],
+        ["train-sae", "--model", "tfidf"],
+        ["build-features", "--model", "tfdif"],
+    ],
+)
+def test_impossible_numbers_and_names_are_answered_at_once(argv, capsys):
+    assert call(*argv) == 2
+    assert capsys.readouterr().err
+
+
+def test_peers_of_all_as_json(files, capsys):
+    assert call("peers", "--all", "--json", "-k", "2", "--features", str(files / "features")) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0].keys() == {"ticker", "rank", "peer", "similarity"}

@@ -1,0 +1,65 @@
+"""The `finsae` command: parse, call, print; no logic."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from finsae import __version__
+from finsae.checks import DataError
+from finsae.cli import autoencoder, companies, study
+from finsae.cli.options import err, out
+
+app = typer.Typer(
+    help="Which companies are alike, and why; and whether that is worth anything.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for command in (
+    study.demo,
+    companies.build_features,
+    autoencoder.train_sae,
+    companies.peers,
+    companies.explain,
+    study.benchmark,
+    study.backtest,
+    study.report,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is answered in one line and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except DataError as error:
+        for problem in error.problems:
+            err.print(f"finsae: {problem}", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:
+        where = f'"{error.filename}": ' if error.filename else ""
+        err.print(
+            f"finsae: {where}{error.strerror or error}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print(
+            "finsae: interrupted; finished parts are kept and will be reused", highlight=False
+        )
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        out.print(f"finsae {__version__}", highlight=False)
+        raise typer.Exit

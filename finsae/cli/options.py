@@ -1,0 +1,90 @@
+"""Options that several commands share, and where commands print and write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from finsae.checks import DataError
+from finsae.config import Reading
+from finsae.store import atomic_path, write_json
+
+# A file or a pipe has no width of its own; tables are not folded there.
+out = Console(width=None if sys.stdout.isatty() else 120)
+err = Console(stderr=True)
+
+DEFAULT = Reading()
+Companies = Annotated[
+    str | None,
+    typer.Option(help="CSV or parquet: ticker, description; optional name, sic, cik, date."),
+]
+Prices = Annotated[
+    str | None,
+    typer.Option(help="CSV or parquet of daily closes, wide or long (date, ticker, close)."),
+]
+Events = Annotated[
+    str | None, typer.Option(help="CSV of spin-offs and distributions: ticker, date, kind, factor.")
+]
+Folder = Annotated[
+    str | None, typer.Option("--features", help="Folder of build-features; default: the sample's.")
+]
+Folders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--features", help="Folder of build-features, several to compare; default: the sample's."
+    ),
+]
+Cut = Annotated[
+    str | None, typer.Option(help="Last day of the past, e.g. 2013-06-30; scores use later months.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+JsonFile = Annotated[str | None, typer.Option("--json", help="Also write the scores to this file.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Model = Annotated[
+    str, typer.Option(help="minilm, tfidf, a local model folder or a hub id.", show_default=True)
+]
+Layer = Annotated[int, typer.Option(min=1, help="Transformer block whose output is read, from 1.")]
+
+
+def writable(*paths: str | None) -> None:
+    """Refuse places that cannot be written to, before the work and not after it.
+
+    Raises
+    ------
+    DataError
+        Naming each of them.
+    """
+    problems = []
+    for path in paths:
+        if path is None:
+            continue
+        if not path.strip():
+            problems.append("the name of an output is empty: name a file or folder")
+            continue
+        folder = Path(path) if Path(path).is_dir() else Path(path).parent
+        try:
+            with atomic_path(folder / ".finsae"):
+                pass
+            (folder / ".finsae").unlink(missing_ok=True)
+        except OSError as error:
+            problems.append(f'cannot write to "{path}": {error.strerror or error}')
+    if problems:
+        raise DataError(problems)
+
+
+def finish(path: str | None, content: Mapping[str, Any]) -> None:
+    """Write the scores where the user wants them as JSON."""
+    if path:
+        write_json(path, content)
+        out.print(f"Scores: {path}", highlight=False, soft_wrap=True)
+
+
+def write(path: str, text: str) -> None:
+    """Write a text file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
