@@ -1,0 +1,388 @@
+"""Race of TopK training on a CPU: finsae against SAELens, sparsify and dictionary_learning.
+
+Same activations, initial weights, batch, k, Adam and learning rate, no dead-latent loss; rounds are
+interleaved, each engine in a process of its own with one thread, timed in CPU seconds. Afterwards
+every engine trains on for the same number of tokens and, again from the start, for the same number
+of CPU seconds, and all are judged by one formula on tokens that none of them has seen.
+
+    python tests/benchmarks/sae_cpu.py --activations FOLDER --layer 5 --out reports/benchmarks
+
+FOLDER holds activations as `finsae.activations.collect` writes them; without it, synthetic ones are
+used. ``--python`` names an interpreter that has the peers; those it lacks are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+K, LATENTS, BATCH, LR = 32, 8192, 4096, 2.83e-4
+ENGINES = {
+    "finsae": "finsae",
+    "finsae, float32 throughout": "finsae-exact",
+    "SAELens": "saelens",
+    "SAELens, bf16 autocast": "saelens-bf16",
+    "sparsify (signum)": "sparsify",
+    "sparsify (Adam)": "sparsify-adam",
+    "sparsify (signum), bf16 autocast": "sparsify-bf16",
+    "dictionary_learning": "dictionary-learning",
+}
+
+
+# -- the engines: each makes a function step(x) and one that gives its weights
+
+
+def finsae(start, x, *, exact=False):
+    import torch
+
+    from finsae.sae import TopK, Training
+    from finsae.sae.screening import Screen
+    from finsae.sae.trainer import Trainer
+
+    settings = Training(epochs=1, batch=BATCH, lr=LR, warmup=0, decay=0, aux_coefficient=0)
+    trainer = Trainer(TopK(LATENTS, K, training=settings, device="cpu"), x[: 2 * BATCH].numpy())
+    trainer.scales = torch.ones(1)
+    if exact:
+        trainer.screen = Screen("float32")
+    with torch.no_grad():
+        trainer.weights["W_enc"].copy_(start["W_enc"])
+        trainer.weights["W_dec"].copy_(start["W_enc"])
+        trainer.weights["b_dec"].copy_(start["b_dec"])
+        trainer.weights["b_enc"].zero_()
+    steps = iter(range(10**9))
+
+    def step(batch):
+        trainer.advance(batch, step=next(steps), steps=10**9)
+
+    return step, lambda: {n: w.detach() for n, w in trainer.weights.items()}
+
+
+def saelens(start, x, *, bf16=False):
+    os.environ.setdefault("WANDB_MODE", "disabled")
+    import torch
+    from sae_lens import LoggingConfig, TopKTrainingSAE, TopKTrainingSAEConfig
+    from sae_lens.config import SAETrainerConfig
+    from sae_lens.training.sae_trainer import SAETrainer
+
+    sae = TopKTrainingSAE(
+        TopKTrainingSAEConfig(d_in=x.shape[1], d_sae=LATENTS, k=K, device="cpu", dtype="float32")
+    )
+    with torch.no_grad():
+        sae.W_enc.copy_(start["W_enc"].T)
+        sae.W_dec.copy_(start["W_enc"])
+        sae.b_enc.zero_()
+        sae.b_dec.copy_(start["b_dec"])
+    config = SAETrainerConfig(
+        n_checkpoints=0, checkpoint_path=None, save_final_checkpoint=False,
+        total_training_samples=BATCH * 10**6, device="cpu", autocast=bf16, lr=LR, lr_end=LR,
+        lr_scheduler_name="constant", lr_warm_up_steps=0, lr_decay_steps=0, n_restart_cycles=1,
+        adam_beta1=0.9, adam_beta2=0.999, train_batch_size_samples=BATCH,
+        dead_feature_window=10**6, feature_sampling_window=10**6,
+        logger=LoggingConfig(log_to_wandb=False),
+    )  # fmt: skip
+    trainer = SAETrainer(config, sae, iter([x[:BATCH]]))
+
+    def step(batch):
+        trainer.step(batch)
+        trainer.n_training_steps += 1
+
+    def weights():
+        norm = sae.W_dec.detach().norm(dim=1)  # it selects by value times norm: fold it
+        return {
+            "W_enc": sae.W_enc.detach().T * norm[:, None],
+            "b_enc": sae.b_enc.detach() * norm,
+            "W_dec": sae.W_dec.detach() / norm[:, None],
+            "b_dec": sae.b_dec.detach(),
+        }
+
+    return step, weights
+
+
+def sparsify(start, x, *, adam=False, bf16=False):
+    import torch
+    from sparsify import Sae, SaeConfig
+
+    torch.set_float32_matmul_precision("high")  # as its trainer does
+    sae = Sae(x.shape[1], SaeConfig(num_latents=LATENTS, k=K), device="cpu", dtype=torch.float32)
+    with torch.no_grad():
+        sae.encoder.weight.copy_(start["W_enc"])
+        sae.encoder.bias.zero_()
+        sae.W_dec.copy_(start["W_enc"])
+        sae.b_dec.copy_(start["b_dec"])
+    if adam:
+        optimiser = torch.optim.Adam(sae.parameters(), lr=LR)
+    else:
+        from schedulefree import ScheduleFreeWrapper
+        from sparsify.sign_sgd import SignSGD
+
+        sign = SignSGD(sae.parameters(), lr=5e-3 / (LATENTS / 2**14) ** 0.5)
+        optimiser = ScheduleFreeWrapper(sign, momentum=0.95)
+        optimiser.train()
+
+    def step(batch):
+        sae.set_decoder_norm_to_unit_norm()
+        precision = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
+        with precision:
+            out = sae(batch)
+        out.fvu.backward()
+        sae.remove_gradient_parallel_to_decoder_directions()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    def weights():
+        if not adam:
+            optimiser.eval()  # the averaged weights that it would save
+        found = {
+            "W_enc": sae.encoder.weight.detach().clone(),
+            "b_enc": sae.encoder.bias.detach().clone(),
+            "W_dec": sae.W_dec.detach().clone(),
+            "b_dec": sae.b_dec.detach().clone(),
+        }
+        if not adam:
+            optimiser.train()
+        return found
+
+    return step, weights
+
+
+def dictionary_learning(start, x):
+    import torch
+    from dictionary_learning.trainers.top_k import TopKTrainer
+
+    trainer = TopKTrainer(
+        steps=10**6, activation_dim=x.shape[1], dict_size=LATENTS, k=K, layer=0, lm_name="",
+        lr=LR, warmup_steps=0, decay_start=None, device="cpu", seed=0,
+    )  # fmt: skip
+    sae = trainer.ae
+    with torch.no_grad():
+        sae.encoder.weight.copy_(start["W_enc"])
+        sae.encoder.bias.zero_()
+        sae.decoder.weight.copy_(start["W_enc"].T)
+        sae.b_dec.copy_(start["b_dec"])
+    steps = iter(range(1, 10**9))  # step 0 would replace b_dec
+
+    def step(batch):
+        trainer.update(next(steps), batch)
+
+    return step, lambda: {
+        "W_enc": sae.encoder.weight.detach(),
+        "b_enc": sae.encoder.bias.detach(),
+        "W_dec": sae.decoder.weight.detach().T,
+        "b_dec": sae.b_dec.detach(),
+    }
+
+
+def engine(name, start, x):
+    makers = {
+        "finsae": lambda: finsae(start, x),
+        "finsae-exact": lambda: finsae(start, x, exact=True),
+        "saelens": lambda: saelens(start, x),
+        "saelens-bf16": lambda: saelens(start, x, bf16=True),
+        "sparsify": lambda: sparsify(start, x),
+        "sparsify-adam": lambda: sparsify(start, x, adam=True),
+        "sparsify-bf16": lambda: sparsify(start, x, bf16=True),
+        "dictionary-learning": lambda: dictionary_learning(start, x),
+    }
+    return makers[name]()
+
+
+# -- one engine in a process of its own
+
+
+def fvu(weights, x):
+    """Fraction of variance unexplained by exact TopK codes of these weights."""
+    import torch
+
+    error = 0.0
+    for part in x.split(2048):
+        u = (part - weights["b_dec"]) @ weights["W_enc"].T + weights["b_enc"]
+        top, at = u.topk(K)
+        z = torch.zeros_like(u).scatter(1, at, top.relu())
+        error += float((z @ weights["W_dec"] + weights["b_dec"] - part).square().sum())
+    return error / float((x - x.mean(0)).square().sum())
+
+
+def child(args):
+    import torch
+
+    torch.set_num_threads(args.threads)
+    data = np.load(args.data)
+    x, new = (torch.from_numpy(data[part]) for part in ("x", "new"))
+    start = {name: torch.from_numpy(data[name]) for name in ("W_enc", "b_dec")}
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    step, weights = engine(args.child, start, x)
+    batches = x.split(BATCH)
+    cpu, wall = [], []
+    for number in range(args.warm + args.steps):
+        one, other = time.process_time(), time.perf_counter()
+        step(batches[number % len(batches)])
+        cpu.append(time.process_time() - one)
+        wall.append(time.perf_counter() - other)
+    done = args.warm + args.steps
+    found = {
+        "tokens_per_cpu_second": BATCH / statistics.median(cpu[args.warm :]),
+        "tokens_per_second": BATCH / statistics.median(wall[args.warm :]),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before,
+    }
+    if args.tokens:
+        while done * BATCH < args.tokens:
+            step(batches[done % len(batches)])
+            done += 1
+        found["fvu_at_tokens"] = fvu(weights(), new)
+        step, weights = engine(args.child, start, x)
+        done, begun = 0, time.process_time()
+        while time.process_time() - begun < args.seconds:
+            step(batches[done % len(batches)])
+            done += 1
+        found["fvu_at_seconds"], found["tokens_at_seconds"] = fvu(weights(), new), done * BATCH
+    print(json.dumps(found))
+
+
+# -- all of them
+
+
+def activations(args):
+    """Training tokens and unseen ones, of mean length sqrt(width) about their mean."""
+    if args.activations is None:
+        random = np.random.default_rng(0)
+        directions = random.normal(size=(2048, 384)).astype(np.float32)
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        count = args.pool + 8192
+        active = random.random((count, 2048)) < 16 / 2048
+        x = (active * (0.5 + random.random((count, 2048)))).astype(np.float32) @ directions
+        x += 0.05 * random.normal(size=x.shape).astype(np.float32)
+    else:
+        from finsae.activations import Activations
+
+        tokens = Activations.open(args.activations).layer(args.layer)
+        rows = np.sort(np.random.default_rng(0).permutation(len(tokens))[: args.pool + 8192])
+        x = np.asarray(tokens[rows], dtype=np.float32)
+        x = x[np.random.default_rng(1).permutation(len(x))]
+    x *= x.shape[1] ** 0.5 / np.linalg.norm(x - x.mean(0), axis=1).mean()
+    return x[: args.pool], x[args.pool :]
+
+
+def available(python, name):
+    module = {
+        "saelens": "sae_lens",
+        "sparsify": "sparsify",
+        "dictionary-learning": "dictionary_learning",
+    }
+    wanted = next((m for prefix, m in module.items() if name.startswith(prefix)), "finsae")
+    return not subprocess.run([python, "-c", f"import {wanted}"], capture_output=True).returncode
+
+
+def one_run(args, name, data, *, judge):
+    command = [
+        args.python,
+        __file__,
+        "--child",
+        name,
+        "--data",
+        data,
+        "--threads",
+        str(args.threads),
+    ]
+    command += ["--steps", str(args.steps), "--seconds", str(args.seconds)]
+    command += ["--tokens", str(args.tokens if judge else 0)]
+    env = os.environ | {"OMP_NUM_THREADS": str(args.threads), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    if done.returncode:
+        raise SystemExit(f"{name}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def race(args):
+    x, new = activations(args)
+    random = np.random.default_rng(0)
+    W = random.normal(size=(LATENTS, x.shape[1])).astype(np.float32)
+    W /= np.linalg.norm(W, axis=1, keepdims=True)
+    names = {label: name for label, name in ENGINES.items() if available(args.python, name)}
+    found = {label: [] for label in names}
+    with tempfile.TemporaryDirectory() as folder:
+        data = str(Path(folder) / "data.npz")
+        np.savez(data, x=x, new=new, W_enc=W, b_dec=x.mean(0))
+        for number in range(args.rounds):
+            for label, name in names.items():
+                found[label].append(one_run(args, name, data, judge=number == 0))
+                print(number, label, found[label][-1], file=sys.stderr, flush=True)
+    return found
+
+
+def table(found, args):
+    speed = {
+        label: statistics.median(run["tokens_per_cpu_second"] for run in runs)
+        for label, runs in found.items()
+    }
+    lines = [
+        f"| engine | tokens / CPU-second (rounds) | of SAELens | FVU at {args.tokens:,} tokens | "
+        f"FVU after {args.seconds} CPU-seconds (tokens) | peak memory beyond data, MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for label, runs in found.items():
+        rounds = " / ".join(f"{run['tokens_per_cpu_second']:,.0f}" for run in runs)
+        ratio = f"{speed[label] / speed['SAELens']:.1f}" if "SAELens" in speed else "-"
+        first = runs[0]
+        lines.append(
+            f"| {label} | {rounds} | {ratio} | {first['fvu_at_tokens']:.4f} | "
+            f"{first['fvu_at_seconds']:.4f} ({first['tokens_at_seconds']:,}) | "
+            f"{max(run['peak_mb'] for run in runs):,.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def processor():
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--activations")
+    parser.add_argument("--layer", type=int, default=5)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--warm", type=int, default=2)
+    parser.add_argument("--pool", type=int, default=131_072, help="Training tokens held in memory.")
+    parser.add_argument("--tokens", type=int, default=163_840)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out")
+    parser.add_argument("--child")
+    parser.add_argument("--data")
+    args = parser.parse_args()
+    if args.child:
+        return child(args)
+    found = race(args)
+    written = table(found, args)
+    print(written)
+    if args.out:
+        place = Path(args.out)
+        place.mkdir(parents=True, exist_ok=True)
+        facts = {"cpu": processor(), "threads": args.threads, "results": found}
+        (place / "sae_cpu.json").write_text(json.dumps(facts, indent=1) + "\n")
+        (place / "sae_cpu.md").write_text(
+            f"{processor()}, {args.threads} thread; d 384, {LATENTS} latents, k {K}, batch {BATCH}"
+            f"\n\n{written}"
+        )
+    return None
+
+
+if __name__ == "__main__":
+    main()
