@@ -47,21 +47,22 @@ class Result:
     def save(self, folder: str | Path) -> Path:
         """Write ``scores.json`` and one parquet file per table; each file is written atomically.
 
-        A run of before is taken away first, and ``scores.json`` is written last: a folder without
-        it is not finished.
+        A run of before is taken away first, its own tables and nothing else; ``scores.json``, which
+        names the tables, is written last: a folder without it is not finished.
         """
         target = Path(folder)
+        before = _tables(target)
         (target / "scores.json").unlink(missing_ok=True)
-        for old in target.glob("*.parquet"):
-            old.unlink()
+        for name in before:
+            (target / f"{name}.parquet").unlink(missing_ok=True)
         for name, table in self.tables.items():
             write_table(target / f"{name}.parquet", table)
-        write_json(target / "scores.json", self.to_json())
+        write_json(target / "scores.json", {**self.to_json(), "tables": list(self.tables)})
         return target
 
     @classmethod
     def load(cls, folder: str | Path) -> Result:
-        """Read a run folder.
+        """Read a run folder; a table whose file is gone is left out.
 
         Raises
         ------
@@ -77,11 +78,20 @@ class Result:
             scores = pd.DataFrame(content["scores"], columns=list(SCORE_COLUMNS))
             numbers = ["value", "low", "high", "n"]
             scores[numbers] = scores[numbers].astype(float)
-            files = sorted(source.glob("*.parquet"))
-            tables = {table.stem: pd.read_parquet(table) for table in files}
+            files = {str(name): source / f"{name}.parquet" for name in content["tables"]}
+            tables = {name: pd.read_parquet(file) for name, file in files.items() if file.is_file()}
             return cls(scores, tables, content["provenance"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f'the run in "{folder}" cannot be read ({error}): '
                 "make it again with finsae demo --out"
             ) from None
+
+
+def _tables(folder: Path) -> list[str]:
+    """Names of the tables of a run in a folder; none if there is no run, or a damaged one."""
+    try:
+        found = json.loads((folder / "scores.json").read_text())["tables"]
+        return [Path(str(name)).name for name in found]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

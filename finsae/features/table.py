@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,20 @@ class Features:
             self._write(target)
         return target
 
+    @classmethod
+    def kept(cls, folder: str | Path, make: Callable[[], Features]) -> Features:
+        """Load a finished folder, or make the features and save them there.
+
+        Of two processes that want the same, the second waits for the first and finds its work.
+        """
+        target = Path(folder)
+        finished = target / "provenance.json"
+        if not finished.is_file():
+            with alone(target):
+                if not finished.is_file():
+                    make()._write(target)
+        return cls.load(target)
+
     def _write(self, target: Path) -> None:
         (target / "provenance.json").unlink(missing_ok=True)
         with atomic_path(target / "features.npz") as temporary:
@@ -153,10 +167,10 @@ class Features:
         try:
             matrix = sparse.load_npz(wanted[0])
             companies, names = pd.read_parquet(wanted[1]), pd.read_parquet(wanted[2])
-            made = json.loads((source / "provenance.json").read_text())
+            made = dict(json.loads((source / "provenance.json").read_text()))
             codes = _load_codes(source / "codes")
             return cls(sparse.csr_array(matrix), companies, names, codes, made)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
             raise DataError(
                 f'the features in "{source}" cannot be read ({error}); '
                 f"make them again: finsae build-features --out {source}"

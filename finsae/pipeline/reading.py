@@ -92,6 +92,8 @@ def settings(reading: Reading) -> dict[str, Any]:
     DataError
         If another value was chosen for a setting that does not apply.
     """
+    applied: tuple[str, ...]
+    fixed: dict[str, Any]
     if reading.model == "tfidf":
         what, applied, fixed = "words (tfidf)", ("model", "idf"), {"sae": "none"}
     elif reading.sae == "none":

@@ -1,5 +1,7 @@
 """Pooling by hand, and features on disk."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -172,6 +174,37 @@ def test_a_damaged_file_is_answered_with_the_way_out(features, tmp_path, name):
     (tmp_path / name).write_bytes(b"{ not this")
     with pytest.raises(DataError, match=r"cannot be read.*make them again"):
         Features.load(tmp_path)
+
+
+def test_provenance_that_is_no_table_is_answered_with_the_way_out(features, tmp_path):
+    features.save(tmp_path)
+    (tmp_path / "provenance.json").write_text("[1]")
+    with pytest.raises(DataError, match=r"cannot be read.*make them again"):
+        Features.load(tmp_path)
+
+
+def test_who_comes_second_waits_for_the_features_of_the_first(features, tmp_path):
+    made, begun, finish = [], threading.Event(), threading.Event()
+
+    def slow():
+        made.append("slow")
+        begun.set()
+        finish.wait(10)
+        return features
+
+    def never():
+        made.append("second")
+        return features
+
+    with ThreadPoolExecutor(2) as pool_of_two:
+        first = pool_of_two.submit(Features.kept, tmp_path / "kept", slow)
+        assert begun.wait(10)
+        second = pool_of_two.submit(Features.kept, tmp_path / "kept", never)
+        assert not second.done()
+        finish.set()
+        for one in (first, second):
+            assert (one.result(10).matrix != features.matrix).nnz == 0
+    assert made == ["slow"]
 
 
 def test_a_killed_save_is_not_taken_for_finished(features, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -7,6 +7,7 @@ import toy
 
 from finsae.checks import DataError
 from finsae.config import Backtest, Benchmark, Data, Reading, Run
+from finsae.features import Features
 from finsae.methods import BASELINES
 from finsae.pipeline import (
     all_peers,
@@ -19,6 +20,8 @@ from finsae.pipeline import (
     run_benchmark,
     windows,
 )
+from finsae.pipeline.methods import weighted
+from finsae.pipeline.reading import settings
 
 READING = Reading(model="tfidf")
 METHODS = ("words", *BASELINES)
@@ -199,6 +202,36 @@ def test_the_name_of_a_run_follows_everything_it_depends_on(universe, monkeypatc
     assert len({name, *(chain.run_key(config, other) for other in others)}) == 4
     monkeypatch.setitem(chain.STAGES, "pairs", 99)
     assert chain.run_key(config, universe) != name
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"model": "tfidf", "pool": "max"}, r"pool = max does not apply to words \(tfidf\)"),
+        ({"model": "tfidf", "layer": 3}, "layer = 3 does not apply"),
+        ({"sae": "none", "pool": "max"}, r"pool = max does not apply to activations"),
+        ({"sae": "none", "length_normalised": True}, "length_normalised = True does not"),
+    ],
+)
+def test_a_setting_that_does_not_apply_is_refused(universe, chosen, message):
+    with pytest.raises(DataError, match=message):
+        build_features(universe, Reading(**chosen))
+
+
+def test_what_is_recorded_is_what_was_done(universe, features):
+    assert features.provenance["reading"] == {"model": "tfidf", "idf": True, "sae": "none"}
+    dense = settings(Reading(sae="none"))
+    assert dense == settings(Reading(sae="none", pool="mean", idf=False))
+    assert (dense["pool"], dense["idf"], dense["length_normalised"]) == ("mean", False, False)
+    assert settings(Reading()) == asdict(Reading())
+
+
+def test_activations_are_not_weighted_away(universe):
+    dense = np.random.default_rng(0).normal(size=(40, 6))
+    made = {"reading": settings(Reading(sae="none"))}
+    found = Features.build(dense, universe.companies, list("abcdef"), provenance=made)
+    known = universe.companies.index.tolist()
+    np.testing.assert_allclose(weighted(found, known).matrix.toarray(), dense, rtol=1e-6)
 
 
 def test_labels_may_not_take_the_name_of_a_method(universe, features):
