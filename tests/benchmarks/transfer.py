@@ -83,7 +83,8 @@ def report(rows, args):
     lines = [
         "| layers | rotated | FVU before any training | tokens to scratch's last FVU + "
         f"{args.near} | scratch's own | share of scratch's run | with the source's training | "
-        f"FVU, unseen, after {args.share:.0%} of scratch's tokens | after all of them | scratch's |",
+        f"FVU, unseen, after {args.share:.0%} of scratch's tokens | after all of them | "
+        "scratch's |",
         "|---" * 10 + "|",
     ]
     for row in rows:
@@ -91,7 +92,8 @@ def report(rows, args):
         lines.append(
             f"| {row['layers']} | {'yes' if row['rotated'] else 'no'} | {row['zero_shot_fvu']:.4f} "
             f"| {row['tokens']:,.0f} | {row['scratch_tokens']:,.0f} | {share:.0%} | "
-            f"{1 + share:.0%} | {row['short_fvu']:.4f} | {row['fvu']:.4f} | {row['scratch_fvu']:.4f} |"
+            f"{1 + share:.0%} | {row['short_fvu']:.4f} | {row['fvu']:.4f} | "
+            f"{row['scratch_fvu']:.4f} |"
         )
     return "\n".join(lines) + "\n"
 
