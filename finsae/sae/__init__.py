@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from finsae.sae.patching import loss_recovered
     from finsae.sae.place import folder_hash, is_group, weights_path
     from finsae.sae.settings import Training
+    from finsae.sae.stream import Stream
     from finsae.sae.transfer import rotated, rotation
 
 HOMES = {
@@ -35,6 +36,7 @@ HOMES = {
     "load_groups": "group",
     "save_groups": "group",
     "TopK": "architectures.topk",
+    "Stream": "stream",
     "Training": "settings",
     "evaluate": "metrics",
     "label_latents": "labels",
@@ -51,6 +53,7 @@ HOMES = {
 
 __all__ = [
     "GroupSAE",
+    "Stream",
     "TopK",
     "Training",
     "evaluate",

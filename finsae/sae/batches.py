@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finsae.checks import DataError
+from finsae.sae.stream import Passes, Stream
 
 BLOCK = 64  # neighbouring tokens read together
 WINDOW = 32  # batches mixed in memory: 130,000 tokens of 2,000 places at batch 4,096
@@ -26,6 +27,13 @@ class Tokens(Protocol):
     def __getitem__(self, rows: Any, /) -> Any:  # noqa: ANN401 - numpy's own indexing
         """Return some rows as an array."""
         ...
+
+
+def batches(tokens: Tokens | Stream, batch: int, *, seed: int) -> Batches | Passes:
+    """Cut tokens into mixed batches."""
+    if isinstance(tokens, Stream):
+        return tokens.batches(batch, seed=seed)
+    return Batches(tokens, batch, seed=seed)
 
 
 class Rows:
@@ -103,7 +111,7 @@ class Batches:
         return np.asarray(self.tokens[rows])[mixed]
 
 
-def check(tokens: Tokens, batch: int) -> None:
+def check(tokens: Tokens | Stream, batch: int) -> None:
     """Refuse activations that cannot be learnt from.
 
     Raises
@@ -117,6 +125,8 @@ def check(tokens: Tokens, batch: int) -> None:
             f"activations must be tokens x width or tokens x layers x width; "
             f"these have shape {tokens.shape}"
         )
+    if isinstance(tokens, Stream):  # looked at as it comes
+        return
     count = tokens.shape[0]
     if 0 in tokens.shape:
         raise DataError(f"no activations: their shape is {tokens.shape}")
@@ -138,8 +148,10 @@ def check(tokens: Tokens, batch: int) -> None:
         raise DataError(f"all {count:,} tokens are the same: there is nothing to learn")
 
 
-def sample(tokens: Tokens, size: int, *, seed: int) -> npt.NDArray[np.float32]:
-    """Draw at most `size` tokens without replacement, float32."""
+def sample(tokens: Tokens | Stream, size: int, *, seed: int) -> npt.NDArray[np.float32]:
+    """Draw at most `size` tokens without replacement, float32; of a stream, its first."""
+    if isinstance(tokens, Stream):
+        return tokens.sample(size)
     count = tokens.shape[0]
     rows = np.random.default_rng([seed, 1]).choice(count, min(size, count), replace=False)
     return np.asarray(tokens[np.sort(rows)], dtype=np.float32)

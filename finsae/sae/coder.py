@@ -18,6 +18,7 @@ from finsae.sae.batches import Tokens
 from finsae.sae.codes import Codes
 from finsae.sae.losses import Moment, Step, Weights
 from finsae.sae.settings import Training
+from finsae.sae.stream import Stream
 
 ROWS = 16_384  # tokens turned to float32 at once
 DEVICES = ("cpu", "cuda")
@@ -129,7 +130,7 @@ class Coder:
 
     def fit(
         self,
-        activations: Tokens,
+        activations: Tokens | Stream,
         *,
         checkpoint: str | Path | None = None,
         init_from: Coder | None = None,
@@ -138,8 +139,9 @@ class Coder:
 
         Parameters
         ----------
-        activations : array or memory map
-            Tokens x width, any float type; float16 maps are read in pieces.
+        activations : array, memory map or Stream
+            Tokens x width, any float type; float16 maps are read in pieces. For any other source
+            of arrays see `finsae.sae.stream.Stream`.
         checkpoint : path, optional
             File to keep the state in every few minutes and to go on from.
         init_from : Coder, optional

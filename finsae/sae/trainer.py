@@ -15,12 +15,13 @@ from torch import Tensor
 
 from finsae.checks import DataError
 from finsae.sae import losses, selection
-from finsae.sae.batches import Batches, Tokens, check, sample
+from finsae.sae.batches import Batches, Tokens, batches, check, sample
 from finsae.sae.coder import Coder
 from finsae.sae.codes import decode, fixed
 from finsae.sae.losses import Moment, Weights
 from finsae.sae.screening import Screen
 from finsae.sae.settings import Training
+from finsae.sae.stream import Passes, Stream
 from finsae.sae.transfer import transferred
 from finsae.store import atomic_path, progress
 
@@ -57,7 +58,7 @@ class Trainer:
     def __init__(
         self,
         coder: Coder,
-        activations: Tokens,
+        activations: Tokens | Stream,
         *,
         layers: Sequence[int] | None = None,
         init_from: Coder | None = None,
@@ -209,7 +210,7 @@ class Trainer:
 
 def fit_together(
     coders: Sequence[Coder],
-    activations: Tokens,
+    activations: Tokens | Stream,
     *,
     layers: Sequence[Sequence[int] | None] | None = None,
     checkpoint: Path | None = None,
@@ -263,13 +264,13 @@ def fit_together(
 
 
 def run(
-    trainers: Sequence[Trainer], activations: Tokens, *, checkpoint: Path | None = None
+    trainers: Sequence[Trainer], activations: Tokens | Stream, *, checkpoint: Path | None = None
 ) -> None:
     """Take all steps of all trainers; see `fit_together`."""
     first = trainers[0]
     training = first.training
-    batches = Batches(activations, training.batch, seed=first.coder.random_state)
-    steps = max(1, round(training.epochs * batches.steps_per_pass))
+    stream = batches(activations, training.batch, seed=first.coder.random_state)
+    steps = max(1, round(training.epochs * stream.steps_per_pass))
     step = 0
     if checkpoint is not None and checkpoint.exists():
         step = _restore(checkpoint, trainers)
@@ -277,7 +278,7 @@ def run(
     every, since = max(1, steps // LOGS), 0
     with progress("training the SAE", steps) as (bar, task):
         bar.advance(task, step)
-        for rows in _inputs(batches, step, steps, first.device):
+        for rows in _inputs(stream, step, steps, first.device):
             for trainer in trainers:
                 trainer.advance(rows, step=step, steps=steps)
             step, since = step + 1, since + 1
@@ -293,8 +294,10 @@ def run(
                     saved = now
 
 
-def _inputs(batches: Batches, step: int, steps: int, device: torch.device) -> Iterator[Tensor]:
-    for _, rows in zip(range(step, steps), batches.since(step), strict=False):
+def _inputs(
+    stream: Batches | Passes, step: int, steps: int, device: torch.device
+) -> Iterator[Tensor]:
+    for _, rows in zip(range(step, steps), stream.since(step), strict=False):
         yield torch.from_numpy(rows).to(device, non_blocking=True)
 
 
