@@ -13,14 +13,14 @@ from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.features import Features
 from finsae.pipeline import methods, pictures
-from finsae.pipeline.comparison import run_backtest, run_benchmark
+from finsae.pipeline.comparison import run_backtest, run_benchmark, windows
 from finsae.pipeline.reading import build_features, features_key, model_hash
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
-from finsae.store import cache_dir, hash_file, hash_frame, hash_texts, key
+from finsae.store import alone, cache_dir, hash_file, hash_frame, hash_texts, key
 from finsae.universe import Universe
 
-VERSION = 2  # raised when a run of the same parts changes
+VERSION = 3  # raised when a run of the same parts changes
 STAGES = {
     "methods": methods.VERSION,
     "benchmark": benchmark.VERSION,
@@ -47,17 +47,26 @@ def run(config: Run | None = None) -> Result:
     config = config or Run()
     universe = open_universe(config.data)
     folder = cache_dir() / "runs" / run_key(config, universe)
-    if not (folder / "scores.json").is_file():
-        _run(universe, build_features(universe, config.reading), config).save(folder)
+    with alone(folder):  # of two processes that want the same run, the second finds the first's
+        if not (folder / "scores.json").is_file():
+            _run(universe, build_features(universe, config.reading), config).save(folder)
     return Result.load(folder)
 
 
 def run_key(config: Run, universe: Universe) -> str:
-    """Name a run by its settings, its universe, its features, and the versions of its stages."""
+    """Name a run by its settings, its universe, its features, and the versions of its stages.
+
+    Raises
+    ------
+    DataError
+        If the dates are impossible, which is so said before any text is read.
+    """
+    past = universe.cut(windows(universe, config).cut).past
     sentences = "minilm" if config.reading.model == "tfidf" else config.reading.model
     inputs = [
         hash_texts(universe.companies.astype(str).to_csv().splitlines()),
         hash_frame(universe.prices),
+        hash_frame(past.prices),  # mended from themselves alone
         hash_frame(universe.repairs.astype(str)),
         str(sorted(universe.provenance.items(), key=str)),
         features_key(universe, config.reading),

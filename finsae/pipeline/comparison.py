@@ -132,8 +132,9 @@ def run_benchmark(
     at_least(k=settings.k, draws=settings.draws, resamples=settings.resamples)
     dates = windows(universe, run)
     past, future = universe.cut(dates.cut)
+    months = pd.concat([past.monthly, future.monthly])
     tickers, excluded = eligible(
-        past.companies, universe.monthly, cut=dates.cut, past_months=settings.past_months
+        past.companies, months, cut=dates.cut, past_months=settings.past_months
     )
     tickers = _with_features(tickers, features, past)
     similarity = similarities(past, features, tickers, past_months=settings.past_months)

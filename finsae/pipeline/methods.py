@@ -32,8 +32,20 @@ Readings = Mapping[str, Features]
 
 
 def reading_of(features: Features) -> Reading:
-    """How a features folder was read from its texts."""
-    return build(Reading, features.provenance["reading"], where="provenance.json [reading]")
+    """How features were read from their texts.
+
+    Raises
+    ------
+    DataError
+        If they do not say so.
+    """
+    made = features.provenance.get("reading")
+    if not isinstance(made, Mapping):
+        raise DataError(
+            'the features do not say how they were read: their provenance.json has no "reading"; '
+            "make them again: finsae build-features"
+        )
+    return build(Reading, made, where="provenance.json [reading]")
 
 
 def readings(features: Features | Readings) -> Readings:

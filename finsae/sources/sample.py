@@ -25,8 +25,7 @@ def sample() -> Universe:
     Returns
     -------
     Universe
-        With what hygiene did in ``repairs`` and the dates ``cut, formation, trade`` in
-        ``provenance``.
+        With what hygiene did in ``repairs`` and the dates ``known, cut`` in ``provenance``.
 
     Raises
     ------

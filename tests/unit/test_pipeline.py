@@ -12,7 +12,6 @@ from finsae.methods import BASELINES
 from finsae.pipeline import (
     all_peers,
     build_features,
-    chain,
     company_peers,
     explain_pair,
     pictures,
@@ -191,19 +190,6 @@ def test_the_same_texts_under_another_cut_are_not_the_first_universe(universe, f
     assert windows(other, RUN).cut == pd.Timestamp("2015-12-31")
 
 
-def test_the_name_of_a_run_follows_everything_it_depends_on(universe, monkeypatch):
-    config = Run(reading=READING)
-    name = chain.run_key(config, universe)
-    others = [
-        replace(universe, provenance={**universe.provenance, "cut": "2015-12-31"}),
-        replace(universe, prices=universe.prices * 2),
-        replace(universe, repairs=pd.DataFrame([["T0A", pd.Timestamp("2014-01-02")]])),
-    ]
-    assert len({name, *(chain.run_key(config, other) for other in others)}) == 4
-    monkeypatch.setitem(chain.STAGES, "pairs", 99)
-    assert chain.run_key(config, universe) != name
-
-
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
@@ -240,12 +226,6 @@ def test_labels_may_not_take_the_name_of_a_method(universe, features):
         run_benchmark(universe, features, RUN, labels={"sae": labels})
     with pytest.raises(DataError, match="none of the 40"):
         run_benchmark(universe, features, RUN, labels={"own": labels.rename(str.lower)})
-
-
-def test_features_of_other_texts_are_refused(universe, features):
-    companies = universe.companies.assign(description="Another text.")
-    with pytest.raises(DataError, match="other descriptions"):
-        run_benchmark(replace(universe, companies=companies), features, RUN)
 
 
 def test_two_readings_side_by_side(universe, features):

@@ -1,7 +1,5 @@
 """The bundled sample."""
 
-import tomllib
-
 import numpy as np
 import pandas as pd
 
@@ -31,8 +29,6 @@ def test_descriptions_are_public_before_the_cut():
     past, future = universe.cut(cut)
     assert len(past.companies) == 350
     assert len(future.monthly) == 53  # 2013-07 to 2017-11
-    dates = tomllib.loads((sample_folder() / "sample.toml").read_text())
-    assert dates["formation"].endswith("2013-06-30")
 
 
 def test_repairs_are_logged_and_listed_moves_are_in_the_prices():
