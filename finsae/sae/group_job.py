@@ -19,7 +19,7 @@ from finsae.sae.groups import THETA, Grouping, group_layers, layer_distances, ta
 from finsae.sae.job import CHECKPOINT, HELD_OUT, how_made, opened, split
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import evaluate
-from finsae.sae.trainer import fit_together
+from finsae.sae.trainer import LIVE, fit_together
 from finsae.store import atomic_path, plain
 
 
@@ -160,7 +160,8 @@ def train_groups(
     save_groups(group, place, dtype=dtype)
     with atomic_path(place / "README.md") as temporary:
         temporary.write_text(card(group))
-    (place / CHECKPOINT).unlink(missing_ok=True)
+    for done in (CHECKPOINT, LIVE):
+        (place / done).unlink(missing_ok=True)
     return group
 
 

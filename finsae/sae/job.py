@@ -21,6 +21,7 @@ from finsae.sae.io import save
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import density_histogram, evaluate
 from finsae.sae.settings import Training
+from finsae.sae.trainer import LIVE
 from finsae.store import hash_texts, provenance
 
 HELD_OUT = 0.05  # share of the texts
@@ -86,7 +87,8 @@ def train(
         begun = {"layer": init_from.layer_, "model": init_from.model_}
         coder.provenance_ |= {"init_from": begun | {"made": init_from.provenance_.get("made")}}
     save(coder, place, dtype=dtype, card=model_card(coder))
-    (place / CHECKPOINT).unlink(missing_ok=True)
+    for done in (CHECKPOINT, LIVE):
+        (place / done).unlink(missing_ok=True)
     return coder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -14,13 +15,13 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError
-from finsae.sae import losses, selection
+from finsae.sae import losses
 from finsae.sae.batches import Batches, Tokens, batches, check, sample
 from finsae.sae.coder import Coder
-from finsae.sae.codes import decode, fixed
-from finsae.sae.losses import Moment, Weights
+from finsae.sae.losses import Moment
 from finsae.sae.screening import Screen
 from finsae.sae.settings import Training
+from finsae.sae.start import geometric_median, initial_weights, scales
 from finsae.sae.stream import Passes, Stream
 from finsae.sae.transfer import transferred
 from finsae.store import atomic_path, progress
@@ -31,6 +32,7 @@ CHECKPOINT_SECONDS = 180.0
 # Steps between looks at which latents are dead: on a GPU each look waits for the device.
 LOOK_FOR_DEAD = 16
 TRANSFER_RATE = 1 / 3  # of the learning rate, for an SAE that begins with another's weights
+LIVE = "history.jsonl"  # beside the checkpoint
 HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second")
 
 
@@ -154,6 +156,14 @@ class Trainer:
         dead = float((self.idle > self.training.idle_limit(steps)).float().mean())
         batch = self.training.batch
         self.history.append((step, step * batch, fvu, extra, l0, dead, since * batch / seconds))
+
+    def note(self) -> str:
+        """Say in a few words how the training goes."""
+        row = dict(zip(HISTORY, self.history[-1], strict=True))
+        return (
+            f"FVU {row['fvu']:.3f}, L0 {row['l0']:.1f}, dead {row['dead']:.1%}, "
+            f"{row['tokens_per_second']:,.0f} tokens/s"
+        )
 
     def finish(self, *, fold: bool | None = None) -> Coder:
         """Hand weights and history to the coder.
@@ -287,7 +297,9 @@ def run(
                 now = time.monotonic()
                 for trainer in trainers:
                     trainer.log(step, steps=steps, since=since, seconds=now - logged)
-                bar.update(task, note=f"FVU {first.history[-1][2]:.3f}")
+                bar.update(task, note=first.note())
+                if checkpoint is not None:
+                    _note(checkpoint.with_name(LIVE), trainers)
                 logged, since = now, 0
                 if checkpoint is not None and now - saved > CHECKPOINT_SECONDS:
                     _save(checkpoint, trainers, step)
@@ -299,6 +311,15 @@ def _inputs(
 ) -> Iterator[Tensor]:
     for _, rows in zip(range(step, steps), stream.since(step), strict=False):
         yield torch.from_numpy(rows).to(device, non_blocking=True)
+
+
+def _note(path: Path, trainers: Sequence[Trainer]) -> None:
+    """Write the histories so far, one JSON object per line, for whoever looks on."""
+    with atomic_path(path) as temporary, temporary.open("w") as handle:
+        for number, trainer in enumerate(trainers):
+            for row in trainer.history:
+                found = {"sae": number, **dict(zip(HISTORY, row, strict=True))}
+                handle.write(json.dumps(found) + "\n")
 
 
 def _save(checkpoint: Path, trainers: Sequence[Trainer], step: int) -> None:
@@ -317,53 +338,3 @@ def _restore(checkpoint: Path, trainers: Sequence[Trainer]) -> int:
     for trainer, state in zip(trainers, states, strict=True):
         trainer.restore(state)
     return int(kept["step"])
-
-
-def scales(some: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Find the factor per layer that brings activations to length sqrt(width).
-
-    Parameters
-    ----------
-    some : Tensor
-        Tokens x layers x width.
-
-    Returns
-    -------
-    Tensor, Tensor or None
-        Layers; and the centre from which the length is measured, where there is one layer.
-    """
-    width = some.shape[2]
-    if some.shape[1] == 1:
-        centre = geometric_median(some[:, 0])
-        return width**0.5 / (some[:, 0] - centre).norm(dim=1).mean()[None], centre
-    return width**0.5 / some.norm(dim=2).mean(0), None
-
-
-@torch.no_grad()
-def geometric_median(points: Tensor, iterations: int = 50) -> Tensor:
-    """Point with the least sum of distances to `points` (Weiszfeld's iteration): width."""
-    centre = moved = points.mean(0)
-    for _ in range(iterations):
-        weight = (points - centre).norm(dim=1, keepdim=True).clamp_min_(1e-6).reciprocal_()
-        moved = (points * weight).sum(0) / weight.sum()
-        if torch.dist(moved, centre) <= 1e-5 * moved.norm():
-            break
-        centre = moved
-    return moved
-
-
-@torch.no_grad()
-def initial_weights(latents: int, k: int, *, some: Tensor, centre: Tensor, seed: int) -> Weights:
-    """Draw unit decoder rows in random directions; the encoder is their transpose.
-
-    The encoder is scaled so that the first reconstruction has the best length (least squares):
-    k of many random directions overlap, and their plain sum would overshoot.
-    """
-    random = torch.Generator().manual_seed(seed)
-    W_dec = torch.randn(latents, len(centre), generator=random).to(centre)
-    losses.normalise_rows(W_dec)
-    b_enc = torch.zeros(latents, device=centre.device)
-    first = some[:4096] - centre
-    rebuilt = decode(fixed(*selection.top_k(first, W_dec, b_enc, k)), W_dec)
-    length = (first * rebuilt).sum() / rebuilt.square().sum()
-    return {"W_enc": W_dec * length, "W_dec": W_dec, "b_enc": b_enc, "b_dec": centre.clone()}

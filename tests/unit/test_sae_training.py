@@ -16,7 +16,7 @@ from finsae.sae.batches import BLOCK, Batches, Rows, check
 from finsae.sae.job import split
 from finsae.sae.labels import NEVER, Vocabulary, label_latents
 from finsae.sae.metrics import evaluate
-from finsae.sae.trainer import geometric_median
+from finsae.sae.start import geometric_median
 from finsae.store import hash_texts
 
 SHORT = Training(epochs=2, batch=128, lr=2e-3)
@@ -84,6 +84,8 @@ def test_resumed_training_ends_with_the_same_bits(tmp_path, monkeypatch):
         TopK(32, 3, training=SHORT, device="cpu").fit(clouds(), checkpoint=state)
     monkeypatch.setattr(trainer_module.Trainer, "advance", advance)
     assert torch.load(state)["step"] == stop_at
+    live = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in live] == list(range(1, stop_at + 1)) and live[-1]["fvu"] > 0
     again = TopK(32, 3, training=SHORT, device="cpu").fit(clouds(), checkpoint=state)
     np.testing.assert_array_equal(again.W_enc_, whole.W_enc_)
     np.testing.assert_array_equal(again.b_dec_, whole.b_dec_)
