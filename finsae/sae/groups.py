@@ -6,7 +6,7 @@ angle between their activations of the same tokens, and one SAE is trained per g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +16,11 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist, squareform
 
 from finsae.checks import DataError, one_of
-from finsae.sae.batches import Tokens, sample
+from finsae.sae.batches import Tokens
 
 THETA = 0.2  # the paper's, calibrated on Pythia models
 SAMPLE = 200_000  # tokens behind the distances
-PIECE = 16_384
+PIECE = 4_194_304  # numbers held at once
 
 FloatArray = npt.NDArray[np.float64]
 Partition = tuple[tuple[int, ...], ...]
@@ -73,17 +73,20 @@ def layer_distances(tokens: Tokens, *, centred: bool = True, seed: int = 0) -> F
         raise DataError(
             f"layer distances need tokens x layers x width, not an array of shape {tokens.shape}"
         )
-    some = sample(tokens, SAMPLE, seed=seed)
-    if centred:
-        some -= some.mean(axis=0, dtype=np.float64).astype(np.float32)
-    some /= np.maximum(np.linalg.norm(some, axis=2, keepdims=True), 1e-12)
-    layers = some.shape[1]
+    count, layers, width = tokens.shape
+    rows = np.arange(count)
+    if count > SAMPLE:
+        rows = np.sort(np.random.default_rng([seed, 1]).choice(count, SAMPLE, replace=False))
+    mean = np.zeros((layers, width))
+    for part in _pieces(tokens, rows) if centred else ():
+        mean += part.sum(axis=0, dtype=np.float64) / len(rows)
     total = np.zeros((layers, layers))
-    for start in range(0, len(some), PIECE):
-        part = some[start : start + PIECE]
-        cosines = np.einsum("tid,tjd->tij", part, part, optimize=True)
+    for part in _pieces(tokens, rows):
+        part -= mean.astype(np.float32)
+        part /= np.maximum(np.linalg.norm(part, axis=2, keepdims=True), 1e-12)
+        cosines = part @ part.transpose(0, 2, 1)
         total += np.arccos(np.clip(cosines, -1, 1, dtype=np.float64)).sum(axis=0)
-    distance = total / (len(some) * np.pi)
+    distance = total / (len(rows) * np.pi)
     distance = (distance + distance.T) / 2
     np.fill_diagonal(distance, 0)
     return distance
@@ -170,6 +173,13 @@ def saving(layers: int, groups: int, *, activations: float, sae: float) -> Savin
     return Saving(
         1 - groups / layers, 1 - (activations + groups * sae) / (activations + layers * sae)
     )
+
+
+def _pieces(tokens: Tokens, rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.float32]]:
+    """Read chosen rows a few at a time: all layers of many tokens would not fit into memory."""
+    at_once = max(1, PIECE // int(np.prod(tokens.shape[1:])))
+    for start in range(0, len(rows), at_once):
+        yield np.array(tokens[rows[start : start + at_once]], dtype=np.float32)
 
 
 def _symmetric(distance: npt.NDArray[np.floating]) -> FloatArray:
