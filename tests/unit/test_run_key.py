@@ -1,6 +1,9 @@
 """What a run and a features folder are named by: everything they depend on."""
 
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pandas as pd
@@ -13,6 +16,7 @@ from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.pipeline import chain
 from finsae.pipeline.reading import features_key
+from finsae.result import SCORE_COLUMNS, Result
 from finsae.sae.place import SHIPPED
 
 RUN = Run(reading=Reading(model="tfidf"))
@@ -41,12 +45,35 @@ def test_a_run_follows_its_universe(universe):
     others = [
         universe,
         replace(universe, provenance={**universe.provenance, "cut": "2015-12-31"}),
+        replace(universe, provenance={**universe.provenance, "survivorship": "survivors only"}),
         replace(universe, prices=universe.prices * 2),
         replace(universe, companies=universe.companies.assign(sic="1311")),
         replace(universe, repairs=repairs),
         replace(universe, raw=universe.prices, mender=past_mended),
     ]
     assert len({chain.run_key(RUN, other) for other in others}) == len(others)
+
+
+def test_of_two_runs_at_once_the_second_finds_the_first(universe, monkeypatch):
+    made, both = [], threading.Barrier(2, timeout=10)
+    row = ["sic", "peer_correlation", 0.4, 0.3, 0.5, 40.0, "two-way", ""]
+    scores = pd.DataFrame([row], columns=list(SCORE_COLUMNS))
+
+    def opened(*_):
+        both.wait()
+        return universe
+
+    def slow(*_):
+        made.append("run")
+        time.sleep(0.2)
+        return Result(scores, {"pairs": pd.DataFrame({"pair": ["A/B"]})}, {"seed": 0})
+
+    monkeypatch.setattr(chain, "open_universe", opened)
+    monkeypatch.setattr(chain, "_run", slow)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(chain.run, [replace(RUN, seed=77)] * 2))
+    assert made == ["run"]
+    assert [list(result.tables) for result in found] == [["pairs"]] * 2
 
 
 @pytest.mark.parametrize("stage", ["methods", "benchmark", "pairs", "pictures"])
