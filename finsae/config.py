@@ -168,11 +168,25 @@ class Backtest:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A second reading beside the first: autoencoders of groups of layers.
+
+    Attributes
+    ----------
+    sae : str or None
+        "demo-group" (shipped with finsae) or a folder of `finsae train-sae --layers`; None: none.
+    """
+
+    sae: str | None = None
+
+
+@dataclass(frozen=True)
 class Run:
     """Everything a run depends on."""
 
     data: Data = field(default_factory=Data)
     reading: Reading = field(default_factory=Reading)
+    group: Group = field(default_factory=Group)
     benchmark: Benchmark = field(default_factory=Benchmark)
     backtest: Backtest = field(default_factory=Backtest)
     seed: int = 0

@@ -49,7 +49,7 @@ def run(config: Run | None = None) -> Result:
     folder = cache_dir() / "runs" / run_key(config, universe)
     with alone(folder):  # of two processes that want the same run, the second finds the first's
         if not (folder / "scores.json").is_file():
-            _run(universe, build_features(universe, config.reading), config).save(folder)
+            _run(universe, config).save(folder)
     return Result.load(folder)
 
 
@@ -69,16 +69,26 @@ def run_key(config: Run, universe: Universe) -> str:
         hash_frame(past.prices),  # mended from themselves alone
         hash_frame(universe.repairs.astype(str)),
         str(sorted(universe.provenance.items(), key=str)),
-        features_key(universe, config.reading),
+        *(features_key(universe, reading) for reading in readings_of(config)),
         model_hash(sentences),
     ]
     return key({**asdict(config), "stages": STAGES}, inputs, VERSION)
 
 
-def _run(universe: Universe, features: Features, config: Run) -> Result:
+def readings_of(config: Run) -> list[Reading]:
+    """List how a run reads the descriptions: as the user says, and by groups of layers beside."""
+    second = [replace(config.reading, sae=config.group.sae)] if config.group.sae else []
+    return [config.reading, *second]
+
+
+def _run(universe: Universe, config: Run) -> Result:
+    features: dict[str, Features] = {}
+    for reading in readings_of(config):
+        features |= methods.readings(build_features(universe, reading))
     scored = run_benchmark(universe, features, config)
     traded = run_backtest(universe, features, config)
-    drawn = pictures.pictures(universe, features, scored, seed=config.seed)
+    first = next(iter(features.values()))
+    drawn = pictures.pictures(universe, first, scored, seed=config.seed)
     scores = pd.concat([scored.scores, traded.scores], ignore_index=True)
     tables = {**scored.tables, **traded.tables, **drawn}
     return Result(scores, tables, {**scored.provenance, "warnings": traded.provenance["warnings"]})

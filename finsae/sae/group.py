@@ -204,15 +204,25 @@ def load_groups(name: str | Path, *, device: str | None = None) -> GroupSAE:
     path = place / GROUPS
     try:
         content = json.loads(path.read_text())
-        members = [
-            Member(load(place / m["folder"], device=device), tuple(m["layers"]), tuple(m["scales"]))
-            for m in content.pop("groups")
-        ]
+        members = [_member(place, listed, device) for listed in content.pop("groups")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is no list of groups ({error}): train them again") from None
     return GroupSAE(members, content)
+
+
+def _member(place: Path, listed: dict[str, Any], device: str | None) -> Member:
+    """Load a member; an SAE that reads raw activations is put back into the scaled unit."""
+    coder = load(place / listed["folder"], device=device)
+    if coder.layer_ is not None and coder.scale_ != 1:
+        kept = coder.history_, coder.labels_, coder.model_, coder.provenance_
+        scale = np.float32(coder.scale_)
+        weights = {name: getattr(coder, f"{name}_") for name in coder.WEIGHTS}
+        coder.set_weights({n: w if n in coder.UNSCALED else w * scale for n, w in weights.items()})
+        coder.history_, coder.labels_, coder.model_, coder.provenance_ = kept
+        return Member(coder, tuple(listed["layers"]), (float(scale),))
+    return Member(coder, tuple(listed["layers"]), tuple(listed["scales"]))
 
 
 def export(group: GroupSAE, folder: str | Path, *, dtype: str = "float32") -> list[Path]:

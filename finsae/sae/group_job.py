@@ -22,6 +22,8 @@ from finsae.sae.metrics import evaluate
 from finsae.sae.trainer import LIVE, fit_together
 from finsae.store import atomic_path, plain
 
+LABEL_TOKENS = 1_000_000  # codes behind the labels, one per token and layer
+
 
 class Found(NamedTuple):
     """Layers grouped by their distances.
@@ -151,6 +153,7 @@ def train_groups(
                 offsets=offsets,
                 spans=source.spans,
                 texts=texts,
+                max_tokens=LABEL_TOKENS // len(member.layers),
             )
         member.coder.model_ = source.meta["model"]
         member.coder.provenance_ = how_made(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from finsae.checks import DataError, nearest
 from finsae.store import hash_file, hash_texts
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
-SHIPPED = {"demo": PRETRAINED / "minilm-l5-topk"}
+SHIPPED = {
+    "demo": PRETRAINED / "minilm-l5-topk",
+    "demo-group": PRETRAINED / "minilm-groups",
+}
 FILE = "sae_weights.safetensors"
 SPARSIFY_FILE = "sae.safetensors"
 GROUPS = "groups.json"
@@ -69,5 +73,14 @@ def folder_hash(name: str | Path) -> str:
     The model card and the history of the training do not.
     """
     folder = find(name)
-    files = sorted(p for p in folder.rglob("*") if p.suffix in DECISIVE and p.stem != "history")
-    return hash_texts(f"{file.relative_to(folder)} {hash_file(file)}" for file in files)
+    places = [folder]
+    if (folder / GROUPS).is_file():  # a member may be another SAE's folder
+        listed = json.loads((folder / GROUPS).read_text()).get("groups", [])
+        places += [folder / str(member.get("folder")) for member in listed]
+    files = [
+        file
+        for place in places
+        for file in sorted(place.iterdir())
+        if file.suffix in DECISIVE and file.stem != "history"
+    ]
+    return hash_texts(f"{file.parent.name}/{file.name} {hash_file(file)}" for file in files)

@@ -72,3 +72,22 @@ def test_shipped_sae_explains_text_it_was_not_trained_on():
     _, tokens, _ = next(iter(Transformer("minilm").tokens([text], layers=[5])))
     coder = sae.load("demo")
     assert sae.evaluate(coder, tokens[:, 0]).fvu < 0.5
+
+
+def test_shipped_groups_are_what_their_card_says():
+    group = sae.load_groups("demo-group")
+    assert group.layers_ == (1, 2, 3, 4, 5) and group.model_ == "minilm"
+    assert [member.layers for member in group.members] == [(1, 2, 3, 4), (5,)]
+    card = (SHIPPED.parent / "minilm-groups" / "README.md").read_text()
+    for row in group.facts_["layers"]:
+        assert f"| {row['layer']} | {row['group']} | {row['fvu']:.4f} |" in card
+    named = group.labels_["label"]
+    assert len(named) == group.latents and (~named.str.startswith(NEVER)).mean() > 0.9
+
+
+def test_a_member_of_another_folder_reads_the_same_unit():
+    group, alone = sae.load_groups("demo-group", device="cpu"), sae.load("demo", device="cpu")
+    x = np.random.default_rng(0).normal(size=(40, 384)).astype(np.float32) + alone.b_dec_
+    codes, scaled = alone.encode(x), group.members[1].encode(x[:, None])
+    np.testing.assert_array_equal(codes.indices, scaled.indices)
+    np.testing.assert_allclose(codes.data * group.members[1].scales[0], scaled.data, rtol=1e-3)

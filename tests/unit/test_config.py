@@ -3,11 +3,11 @@ import dataclasses
 import pytest
 
 from finsae.checks import DataError
-from finsae.config import Run, build, read_run
+from finsae.config import Group, Run, build, read_run
 
 
 def test_the_preset_is_the_default_run():
-    assert read_run("demo") == Run()
+    assert read_run("demo") == Run(group=Group("demo-group"))
 
 
 def test_a_file_sets_what_it_names_and_keeps_the_rest(tmp_path):
