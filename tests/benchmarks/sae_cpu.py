@@ -275,6 +275,8 @@ def activations(args):
 
 
 def available(python, name):
+    if name.endswith("bf16") and "bf16" not in Path("/proc/cpuinfo").read_text():
+        return False  # emulated there: no peer's best precision
     module = {
         "saelens": "sae_lens",
         "sparsify": "sparsify",
