@@ -70,7 +70,7 @@ class Member:
             {n: w if n in one.UNSCALED else w / np.float32(scale) for n, w in weights.items()}
         )
         one.history_, one.labels_ = self.coder.history_, self.coder.labels_
-        one.layer_, one.model_ = layer, self.coder.model_
+        one.layer_, one.model_, one.scale_ = layer, self.coder.model_, scale
         one.provenance_ = {**self.coder.provenance_, "group": self.layers, "scale": scale}
         return one
 

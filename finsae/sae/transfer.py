@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,26 @@ ALIGN = 32_768  # tokens behind a rotation
 FloatArray = npt.NDArray[np.floating]
 
 
-def rotation(source: Tokens, target: Tokens, *, seed: int = 0) -> FloatArray:
+class Rotation(NamedTuple):
+    """How one layer's activations are carried nearest to another's.
+
+    Attributes
+    ----------
+    turn : ndarray
+        Width x width, orthogonal.
+    source, target : ndarray
+        Mean activation of each layer: width.
+    ratio : float
+        Mean distance from the mean at the source over that at the target.
+    """
+
+    turn: FloatArray
+    source: FloatArray
+    target: FloatArray
+    ratio: float
+
+
+def rotation(source: Tokens, target: Tokens, *, seed: int = 0) -> Rotation:
     """Find the rotation that carries one layer's activations nearest to another's.
 
     ``R = argmin |H_target - H_source R|`` over orthogonal R, both less their means (Procrustes;
@@ -39,11 +59,6 @@ def rotation(source: Tokens, target: Tokens, *, seed: int = 0) -> FloatArray:
     seed : int
         Of the 32,768 tokens that are read.
 
-    Returns
-    -------
-    ndarray
-        Width x width.
-
     Raises
     ------
     DataError
@@ -55,31 +70,36 @@ def rotation(source: Tokens, target: Tokens, *, seed: int = 0) -> FloatArray:
             f"their shapes are {source.shape} and {target.shape}"
         )
     one, other = (sample(tokens, ALIGN, seed=seed) for tokens in (source, target))
-    product = (one - one.mean(0)).T.astype(np.float64) @ (other - other.mean(0))
-    left, _, right = np.linalg.svd(product)
-    turn: FloatArray = left @ right
-    return turn
+    means = one.mean(0, dtype=np.float64), other.mean(0, dtype=np.float64)
+    one, other = one - means[0], other - means[1]
+    left, _, right = np.linalg.svd(one.T @ other)
+    ratio = np.linalg.norm(one, axis=1).mean() / np.linalg.norm(other, axis=1).mean()
+    return Rotation(left @ right, *means, float(ratio))
 
 
-def rotated(coder: Coder, turn: FloatArray) -> Coder:
-    """Give a copy of an SAE that reads ``x R`` as the SAE reads x.
+def rotated(coder: Coder, found: Rotation) -> Coder:
+    """Give a copy of an SAE that reads the target layer, in the unit of the source layer.
+
+    Directions are turned, and ``b_dec`` moves with the mean: what ``b_dec`` is to the one layer it
+    becomes to the other.
 
     Parameters
     ----------
     coder : Coder
-        Fitted.
-    turn : ndarray
-        Of `rotation`, width x width.
+        Fitted on the source layer.
+    found : Rotation
+        Of `rotation`.
     """
+    turn = found.turn
     weights = {name: getattr(coder, f"{name}_") for name in coder.WEIGHTS}
     turned = {
         "W_enc": turn.T @ weights["W_enc"],
         "W_dec": weights["W_dec"] @ turn,
-        "b_dec": weights["b_dec"] @ turn,
+        "b_dec": (weights["b_dec"] - found.source) @ turn + found.target * found.ratio,
     }
-    found = copy.copy(coder).set_weights(weights | turned)
-    found.layer_, found.model_, found.scale_ = coder.layer_, coder.model_, coder.scale_
-    return found
+    copied = copy.copy(coder).set_weights(weights | turned)
+    copied.layer_, copied.model_, copied.scale_ = coder.layer_, coder.model_, coder.scale_
+    return copied
 
 
 def chain(

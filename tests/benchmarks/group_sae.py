@@ -28,7 +28,7 @@ class Some:
     """Chosen layers of a few tokens, in memory."""
 
     def __init__(self, tokens, rows, places):
-        self.tokens = np.asarray(tokens[rows])[:, places]
+        self.tokens = np.stack([np.asarray(tokens[rows, p]) for p in places], axis=1)
 
     @property
     def shape(self):

@@ -18,7 +18,6 @@ import contextlib
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -214,6 +213,14 @@ def fvu(weights, x):
     return error / float((x - x.mean(0)).square().sum())
 
 
+def peak_mb(*, reset=False):
+    """Largest resident memory so far; after a reset, the present one."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
 def child(args):
     import torch
 
@@ -221,7 +228,7 @@ def child(args):
     data = np.load(args.data)
     x, new = (torch.from_numpy(data[part]) for part in ("x", "new"))
     start = {name: torch.from_numpy(data[name]) for name in ("W_enc", "b_dec")}
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_mb(reset=True)
     step, weights = engine(args.child, start, x)
     batches = x.split(BATCH)
     cpu, wall = [], []
@@ -234,7 +241,7 @@ def child(args):
     found = {
         "tokens_per_cpu_second": BATCH / statistics.median(cpu[args.warm :]),
         "tokens_per_second": BATCH / statistics.median(wall[args.warm :]),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before,
+        "peak_mb": peak_mb() - before,
     }
     if args.tokens:
         while done * BATCH < args.tokens:
@@ -300,6 +307,9 @@ def one_run(args, name, data, *, judge):
     command += ["--steps", str(args.steps), "--seconds", str(args.seconds)]
     command += ["--tokens", str(args.tokens if judge else 0)]
     env = os.environ | {"OMP_NUM_THREADS": str(args.threads), "PYTHONWARNINGS": "ignore"}
+    env["PYTHONPATH"] = str(
+        Path(__file__).resolve().parents[2]
+    )  # finsae, where it is not installed
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr[-2000:]}")

@@ -30,7 +30,7 @@ def run(args):
     learn, judge = split(np.asarray(source.offsets), seed=0)
     learn, judge = learn[: args.tokens], judge[: args.judged]
     places = [source.layers.index(layer) for layer in (one, other)]
-    data = np.asarray(source.tokens[learn])[:, places]
+    data = np.stack([np.asarray(source.tokens[learn, p]) for p in places], axis=1)
     settings = Training(epochs=args.epochs)
 
     def fresh():
@@ -60,13 +60,19 @@ def run(args):
                     "short_fvu": evaluate(short, unseen).fvu,
                     "fvu": evaluate(coder, unseen).fvu,
                     "scratch_fvu": evaluate(scratch[end], unseen).fvu,
-                    "tokens": tokens_to_reach(coder.history_, target),
-                    "scratch_tokens": tokens_to_reach(scratch[end].history_, target),
+                    "tokens": reached(coder.history_, target),
+                    "scratch_tokens": reached(scratch[end].history_, target),
                     "total": total,
                 }
             )
             print(rows[-1], flush=True)
     return rows
+
+
+def reached(history, fvu):
+    """Tokens to reach a value; None where it never was."""
+    found = tokens_to_reach(history, fvu)
+    return found if np.isfinite(found) else None
 
 
 def rescale(coder, scale):
@@ -79,6 +85,14 @@ def rescale(coder, scale):
     return found
 
 
+def written(tokens):
+    return "never" if tokens is None else f"{tokens:,.0f}"
+
+
+def percent(share):
+    return "-" if np.isnan(share) else f"{share:.0%}"
+
+
 def report(rows, args):
     lines = [
         "| layers | rotated | FVU before any training | tokens to scratch's last FVU + "
@@ -88,11 +102,11 @@ def report(rows, args):
         "|---" * 10 + "|",
     ]
     for row in rows:
-        share = row["tokens"] / row["total"]
+        share = row["tokens"] / row["total"] if row["tokens"] else float("nan")
         lines.append(
             f"| {row['layers']} | {'yes' if row['rotated'] else 'no'} | {row['zero_shot_fvu']:.4f} "
-            f"| {row['tokens']:,.0f} | {row['scratch_tokens']:,.0f} | {share:.0%} | "
-            f"{1 + share:.0%} | {row['short_fvu']:.4f} | {row['fvu']:.4f} | "
+            f"| {written(row['tokens'])} | {written(row['scratch_tokens'])} | {percent(share)} | "
+            f"{percent(1 + share)} | {row['short_fvu']:.4f} | {row['fvu']:.4f} | "
             f"{row['scratch_fvu']:.4f} |"
         )
     return "\n".join(lines) + "\n"
@@ -112,12 +126,12 @@ def main():
     parser.add_argument("--out")
     args = parser.parse_args()
     rows = run(args)
-    written = report(rows, args)
-    print(written)
+    table = report(rows, args)
+    print(table)
     if args.out:
         place = Path(args.out)
         place.mkdir(parents=True, exist_ok=True)
-        (place / "transfer.md").write_text(written)
+        (place / "transfer.md").write_text(table)
         facts = {"arguments": {**vars(args), "activations": None, "out": None}, "table": rows}
         (place / "transfer.json").write_text(json.dumps(facts, indent=1) + "\n")
 

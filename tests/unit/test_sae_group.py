@@ -73,6 +73,7 @@ def test_a_folded_layer_reads_raw_activations(trained):
         np.testing.assert_array_equal(codes.indices, scaled.indices)
         np.testing.assert_allclose(codes.data * member.scales[place], scaled.data, rtol=2e-4)
         assert sae.evaluate(plain, raw).fvu < 0.6
+        assert plain.scale_ == pytest.approx(member.scales[place])
         assert plain.layer_ == layer and plain.provenance_["group"] == (1, 2)
     assert member.coder.layer_ is None  # the fold is a copy
 

@@ -55,14 +55,15 @@ def test_the_unit_of_the_target_layer_is_used(trained):
 
 def test_a_rotation_is_found_and_undone(trained):
     one, other, R = layers()
-    np.testing.assert_allclose(rotation(one, other), R, atol=1e-3)
-    np.testing.assert_allclose(
-        rotation(one, other) @ rotation(one, other).T, np.eye(WIDTH), atol=1e-9
-    )
+    found = rotation(one, other)
+    np.testing.assert_allclose(found.turn, R, atol=1e-3)
+    np.testing.assert_allclose(found.turn @ found.turn.T, np.eye(WIDTH), atol=1e-9)
+    assert found.ratio == pytest.approx(1 / 3, rel=1e-3)
     before = sae.evaluate(trained, one).fvu
-    assert sae.evaluate(rotated(trained, R), one @ R.astype(np.float32)).fvu == pytest.approx(
-        before, rel=1e-3
-    )
+    assert sae.evaluate(rotated(trained, found), other / 3).fvu == pytest.approx(before, rel=1e-2)
+    far = other + 50 * np.arange(WIDTH, dtype=np.float32)  # the mean moves, the rest stays
+    moved = rotated(trained, rotation(one, far))
+    assert sae.evaluate(moved, far / 3).fvu == pytest.approx(before, rel=1e-2)
     with pytest.raises(DataError, match="same tokens"):
         rotation(one, other[:50])
 
