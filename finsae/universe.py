@@ -135,12 +135,16 @@ class Universe:
         months = monthly_returns(closes) if self.mender else both.monthly
         past = replace(
             both,
+            raw=None if both.raw is None else both.raw.loc[:day],
+            _mended={},
             prices=closes,
             monthly=months[months.index <= day],
             repairs=log[log["ticker"].isin(set(known))],
         )
         future = replace(
             both,
+            raw=None if both.raw is None else both.raw[both.raw.index > day],
+            _mended={},
             prices=both.prices[both.prices.index > day] * _to_scale_of(closes, both.prices),
             monthly=both.monthly[began > day],
             repairs=both.repairs[pd.to_datetime(both.repairs["date"]) > day],
@@ -182,12 +186,19 @@ class Universe:
         began = month_starts(self.monthly)
         return replace(
             self,
+            raw=None if self.raw is None else self.raw.loc[first:last],
+            _mended={},
             prices=self.prices.loc[first:last],
             monthly=self.monthly[(began >= first) & (self.monthly.index <= last)],
         )
 
     def daily(self) -> pd.DataFrame:
-        """Daily log returns, dates x tickers; NaN where one of the two closes is missing."""
+        """Daily log returns, dates x tickers; NaN where one of the two closes is missing.
+
+        A missing close so costs two returns: the one into it and the one out of it. The move over
+        the gap is not given to the day after it, since it is no return of one day; `monthly` has
+        it.
+        """
         return log_returns(self.prices)
 
 

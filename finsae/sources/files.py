@@ -22,7 +22,7 @@ from finsae.sources.tables import (
     read_table,
 )
 from finsae.store import hash_file
-from finsae.universe import Mender, Universe
+from finsae.universe import REPAIR_COLUMNS, Mender, Universe
 
 Cleaner = Callable[[pd.DataFrame, str], tuple[pd.DataFrame, list[str]]]
 LABEL_COLUMNS = ("ticker", "company", "symbol")
@@ -211,8 +211,8 @@ def _mender(events: pd.DataFrame | None, *, repair: bool) -> Mender | None:
 def _mend(
     closes: pd.DataFrame, *, events: pd.DataFrame | None, repair: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    if events is not None:  # of closes up to a cut, none happened later
-        events = events[events["date"] <= closes.index[-1]]
+    if closes.empty:
+        return closes, pd.DataFrame(columns=list(REPAIR_COLUMNS))
     if repair:
         return repair_prices(closes, events)
     assert events is not None

@@ -5,6 +5,8 @@ dated after the cut are planted (with words that would shift every weight), and 
 cut are replaced by noise. The same comparison must catch a chain that does look ahead.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,3 +170,41 @@ def test_the_past_is_mended_from_itself_alone(tmp_path):
     assert future.prices[split].iloc[0] == pytest.approx(
         2 * whole.prices.loc[future.prices.index[0], split]
     )
+
+
+@pytest.fixture
+def filed(tmp_path):
+    """A universe read from files, with a span of events over the cut."""
+    table = toy.companies()
+    table.reset_index().to_csv(tmp_path / "companies.csv", index=False)
+    faulty(toy.prices(table), CUT).to_parquet(tmp_path / "prices.parquet")
+    first = table.index[7]
+    (tmp_path / "events.csv").write_text(
+        f"ticker,date,kind,factor\n{first},2014-12-01,when_issued,\n"
+        f"{first},2015-02-02,when_issued_end,\n"
+    )
+    places = (tmp_path / name for name in ("companies.csv", "prices.parquet"))
+    return first, read_universe(*places, events=tmp_path / "events.csv")
+
+
+def test_a_past_cannot_be_cut_later_nor_a_future_earlier(filed):
+    _, universe = filed
+    past, future = universe.cut(CUT)
+    assert past.cut("2016-12-30").past.prices.index[-1] <= CUT
+    assert future.cut("2016-12-30").past.prices.index[0] > CUT
+    window = universe.between("2013-01-01", "2015-12-31")
+    again = window.cut(CUT).past.prices.index
+    assert again[0] >= pd.Timestamp("2013-01-01") and again[-1] <= CUT
+
+
+def test_an_event_that_ends_after_the_cut_lasts_until_the_cut(filed):
+    ticker, universe = filed
+    december = universe.cut(CUT).past.prices.loc["2014-12-01":, ticker]
+    assert len(december) > 20 and december.isna().all()
+
+
+def test_a_cut_before_all_prices_has_no_past_prices(filed):
+    _, universe = filed
+    undated = universe.companies.assign(date=pd.NaT)
+    early = replace(universe, companies=undated).cut("2001-01-01")
+    assert early.past.prices.empty and not len(early.past.monthly)
