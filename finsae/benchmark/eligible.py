@@ -101,10 +101,13 @@ def _repeated(column: pd.Series, what: str) -> pd.Series:
 
 
 def _not_operating(companies: pd.DataFrame) -> pd.Series:
-    """Companies without a code, or with one that says they run no business of their own."""
-    reasons = {}
+    """Companies without a code, or with one that says they run no business of their own.
+
+    Where no company has a code, there are no methods by code to be fair to.
+    """
+    coded, reasons = companies["sic"].fillna("").ne("").any(), {}
     for ticker, sic in companies["sic"].items():
-        if pd.isna(sic) or not sic:
+        if coded and (pd.isna(sic) or not sic):
             reasons[ticker] = "no SIC code"
         for prefix, meaning in NOT_OPERATING.items():
             if str(sic).startswith(prefix):

@@ -69,7 +69,7 @@ def peers(
     from finsae.console import escape, text_table
     from finsae.pipeline import all_peers, company_peers, load_features
 
-    writable(to)
+    writable(file=to)
     loaded = load_features(features)
     if every:
         nearest = all_peers(loaded, k)

@@ -51,8 +51,15 @@ Model = Annotated[
 Layer = Annotated[int, typer.Option(min=1, help="Transformer block whose output is read, from 1.")]
 
 
-def writable(*paths: str | None) -> None:
+def writable(*paths: str | None, file: str | None = None) -> None:
     """Refuse places that cannot be written to, before the work and not after it.
+
+    Parameters
+    ----------
+    *paths : str or None
+        Folders.
+    file : str, optional
+        What is to be a file.
 
     Raises
     ------
@@ -60,7 +67,9 @@ def writable(*paths: str | None) -> None:
         Naming each of them.
     """
     problems = []
-    for path in paths:
+    if file and Path(file).is_dir():
+        problems.append(f'"{file}" is a folder: name a file')
+    for path in (*paths, file):
         if path is None:
             continue
         if not path.strip():

@@ -62,7 +62,7 @@ def benchmark(
     from finsae.console import score_table
     from finsae.pipeline import score_files
 
-    writable(as_json)
+    writable(file=as_json)
     data = Data(companies=companies, prices=prices, events=events, cut=cut)
     settings = Run(data=data, benchmark=Benchmark(k=k), seed=seed)
     result = score_files(settings, features, clusters or [])
@@ -96,7 +96,7 @@ def backtest(
 
     if method is not None:
         one_of("method", method, LABELS)
-    writable(as_json)
+    writable(file=as_json)
     data = Data(companies, prices, events, formation=formation, trade=trade)
     settings = Run(data=data, backtest=Backtest(cost_bps=cost_bps), seed=seed)
     result = trade_files(settings, features, method)

@@ -25,6 +25,9 @@ VERSION = 2  # raised when similarities or clusters of the same features and pri
 CLUSTERED = (*READINGS, "tfidf", "embedding", "past-correlation")
 """Methods whose clusters are cut from their similarities; codes bring their own."""
 
+BY_CODE = ("sic", "major-group")
+PER_CLUSTER = 8  # companies a cluster where no SIC codes say how many clusters there are
+
 MIN_IDF = 20
 """Companies below which a share of owners says too little to weigh a feature by."""
 
@@ -154,7 +157,13 @@ def similarities(
         "past-correlation": lambda: past_correlation(recent()),
         "random": lambda: uninformed(wanted),
     }
-    names = [one_of("method", name, makers) for name in methods or [*own, *BASELINES]]
+    if not sic.fillna("").ne("").any():
+        for name in BY_CODE:
+            if name in (methods or ()):
+                raise DataError(f"no company has a SIC code: {name} has nothing to go by")
+            del makers[name]
+    wanted_methods = methods or [name for name in (*own, *BASELINES) if name in makers]
+    names = [one_of("method", name, makers) for name in wanted_methods]
     return {name: makers[name]() for name in names}
 
 
@@ -181,16 +190,16 @@ def clusterings(
     """
     tickers = next(iter(similarity.values())).index
     companies = past.companies.loc[tickers]
-    labels = {
-        "sic": make("clusterer", "sic").fit_predict(companies),
-        "major-group": make("clusterer", "major-group").fit_predict(companies),
-        "division": make("clusterer", "division").fit_predict(companies),
-    }
-    count = len(np.unique(labels["sic"]))
+    labels: dict[str, np.ndarray] = {}
+    if "sic" in similarity:
+        for name in (*BY_CODE, "division"):
+            labels[name] = make("clusterer", name).fit_predict(companies)
+    count = len(np.unique(labels["sic"])) if labels else max(2, len(tickers) // PER_CLUSTER)
     for method in (name for name in CLUSTERED if name in similarity):
         average = make("clusterer", "average", n_clusters=count)
         labels[method] = average.fit_predict(distance(similarity[method]))
-    labels["random"] = np.random.default_rng(seed).permutation(labels["sic"])
+    sizes = labels.get("sic", np.arange(len(tickers)) % count)
+    labels["random"] = np.random.default_rng(seed).permutation(sizes)
     own, table = next(iter(readings(features).items()))
     months = past.monthly[tickers].iloc[-past_months:]
     threshold = choose_threshold(

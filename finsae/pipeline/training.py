@@ -137,6 +137,8 @@ def _check(autoencoder: Autoencoder) -> None:
     one_of("cluster_on", autoencoder.cluster_on, ("distance", "rows"))
     if autoencoder.groups not in ("auto", "none") and not autoencoder.groups.isdigit():
         raise DataError(f'groups is "{autoencoder.groups}": give auto, none or a number')
+    if not autoencoder.theta > 0:
+        raise DataError(f"theta is {autoencoder.theta}: it bounds a distance and must be positive")
     if autoencoder.layers and autoencoder.init_from:
         raise DataError("init-from begins the SAE of one layer: leave --layers out")
     if autoencoder.max_texts is not None and autoencoder.max_texts < 2:

@@ -70,6 +70,12 @@ def company_map(
     )
 
 
+HEAT_TITLES = {
+    "similarity": "Similarity of the descriptions, before the cut",
+    "correlation": "Correlation of monthly returns, after the cut",
+}
+
+
 def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
     """Draw one cluster's pairs as a matrix, ordered so that similar companies are neighbours.
 
@@ -86,10 +92,8 @@ def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
     values = _square(heat, column).loc[order, order].to_numpy(copy=True)
     np.fill_diagonal(values, np.nan)
     pairs = values[np.triu_indices_from(values, 1)]
-    title = {
-        "similarity": "Similarity of the descriptions, before the cut",
-        "correlation": "Correlation of monthly returns, after the cut",
-    }[column]
+    known = pairs[np.isfinite(pairs)]
+    mean = f"{known.mean():.2f}" if len(known) else "not known"
     figure = go.Figure(
         go.Heatmap(
             z=values.astype(np.float32),
@@ -103,13 +107,13 @@ def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
     )
     styled(
         figure,
-        title=title,
+        title=HEAT_TITLES[column],
         height=460,
         reading=(
-            f"Mean over the cluster's {pairs.size} pairs: {np.nanmean(pairs):.2f}. A picture of "
+            f"Mean over the cluster's {pairs.size} pairs: {mean}. A picture of "
             f"one cluster, not a test. n = {len(order)} companies."
         ),
-        alt=f"Matrix of {column} between {len(order)} companies, mean {np.nanmean(pairs):.2f}",
+        alt=f"Matrix of {column} between {len(order)} companies, mean {mean}",
     )
     step = max(1, round(len(order) / 30))
     figure.update_yaxes(
@@ -226,7 +230,8 @@ def _ring() -> go.Scatter:
 
 def _square(heat: pd.DataFrame, column: str) -> pd.DataFrame:
     both = pd.concat([heat, heat.rename(columns={"a": "b", "b": "a"})])
-    return both.pivot_table(index="a", columns="b", values=column, aggfunc="first")
+    # dropna=False: a pair without common months stays a row and a column
+    return both.pivot_table(index="a", columns="b", values=column, aggfunc="first", dropna=False)
 
 
 def _leaf_order(square: pd.DataFrame) -> list[str]:

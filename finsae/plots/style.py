@@ -10,9 +10,7 @@ OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "
 GREY = "#8a8f98"
 COLOURS = {
     "sae": "#0072B2",
-    "sae-group": "#004466",
-    "words": "#0072B2",
-    "activations": "#0072B2",
+    "sae-group": "#8C6BB1",
     "sic": "#E69F00",
     "major-group": "#CC79A7",
     "tfidf": "#009E73",

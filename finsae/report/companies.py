@@ -70,7 +70,7 @@ def heat(result: Result) -> Section:
     """Draw one cluster's similarities beside its later correlations."""
     pairs = result.tables.get("heat")
     title = "One cluster, before and after the cut"
-    if pairs is None or pairs.empty:
+    if pairs is None or pairs["a"].nunique() < 2:
         return Section("heat", title, [Words(["This run has no cluster of two or more to draw."])])
     drawn = [
         figure("heat-similarity", plots.heat_map(pairs, column="similarity")),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from finsae.checks import DataError, nearest
+from finsae.sources.tables import read_table
 
 # What registers and vendors append to a company's name: legal forms, share classes, listings.
 LEGAL = frozenset(
@@ -49,16 +50,14 @@ def read_texts(path: str | Path) -> pd.DataFrame:
         If the file is missing, of another kind, lacks the column or holds no text.
     """
     file = Path(path)
-    if not file.is_file():
-        raise DataError(f'no file "{path}"')
-    if file.suffix == ".txt":
-        table = pd.DataFrame({"description": file.read_text(encoding="utf-8").splitlines()})
-    elif file.suffix == ".parquet":
-        table = pd.read_parquet(file)
-    elif file.suffix == ".csv":
-        table = pd.read_csv(file, dtype=str)
+    if file.suffix == ".txt" and file.is_file():
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise DataError(f"{file.name} is not UTF-8 ({error}): save it as UTF-8") from None
+        table = pd.DataFrame({"description": lines})
     else:
-        raise DataError(f'"{path}" is no .csv, .parquet or .txt')
+        table = read_table(file)
     if "description" not in table:
         raise DataError(f'"{path}" has no column "description"{nearest("description", table)}')
     name = table["name"] if "name" in table else pd.Series("", index=table.index)

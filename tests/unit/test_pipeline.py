@@ -241,3 +241,13 @@ def test_a_universe_with_no_more_pairs_than_candidates_is_warned_of(universe, fe
     few = universe.select(universe.companies.index[:9])
     warned = run_backtest(few, features, RUN, methods=["words", "random"]).provenance["warnings"]
     assert any("all methods trade the same pairs" in line for line in warned)
+
+
+def test_without_any_sic_code_the_methods_by_code_are_left_out(universe, features):
+    bare = replace(universe, companies=universe.companies.assign(sic=None))
+    found = run_benchmark(bare, features, RUN)
+    methods = set(found.scores["method"])
+    assert {"words", "tfidf", "embedding", "past-correlation", "random"} <= methods
+    assert not methods & {"sic", "major-group"} and found.provenance["companies"] == 40
+    with pytest.raises(DataError, match="no company has a SIC code"):
+        run_backtest(bare, features, RUN, methods=["sic"])

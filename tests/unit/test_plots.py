@@ -120,4 +120,16 @@ def test_contributions_say_what_they_sum_to(result):
 
 def test_methods_have_colours_of_their_own_from_the_safe_palette():
     assert len(set(COLOURS.values())) == len(COLOURS)
-    assert set(COLOURS.values()) - set(OKABE_ITO) == {COLOURS["random"]}
+    assert set(COLOURS.values()) - set(OKABE_ITO) == {COLOURS["random"], COLOURS["sae-group"]}
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_heat_map_of_a_lone_or_uncorrelated_company_says_so(members):
+    names = ["A", "B"][:members]
+    heat = pd.DataFrame(
+        [(a, b, 0.5, np.nan) for a in names for b in names],
+        columns=["a", "b", "similarity", "correlation"],
+    )
+    for column in ("similarity", "correlation"):
+        figure = plots.heat_map(heat, column=column)
+        assert "nan" not in figure.layout.meta["reading"] + figure.layout.meta["alt"]

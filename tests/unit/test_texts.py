@@ -31,7 +31,7 @@ def test_files_that_hold_no_texts_are_named(tmp_path):
     with pytest.raises(DataError, match='no column "description"; did you mean "descriptin"'):
         read_texts(tmp_path / "texts.csv")
     (tmp_path / "texts.csv").write_text("description\n \n")
-    with pytest.raises(DataError, match="holds no text"):
+    with pytest.raises(DataError, match="no rows|holds no text"):
         read_texts(tmp_path / "texts.csv")
     (tmp_path / "texts.doc").write_text("bank")
     with pytest.raises(DataError, match=r"no \.csv, \.parquet or \.txt"):
@@ -88,3 +88,20 @@ def test_companies_of_a_test_universe_are_left_out_by_name_by_text_and_by_openin
     assert kept["description"].tolist() == texts["description"].tolist()[3:]
     assert kept.index.tolist() == [0, 1]
     assert exclude(texts, others.iloc[3:]).equals(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("t.csv", b"", "t.csv"),
+        ("t.csv", "description\nCaf\xe9\n".encode("latin-1"), "UTF-8"),
+        ("t.txt", b"Caf\xe9", "not UTF-8"),
+        ("t.parquet", b"nothing", "t.parquet"),
+    ],
+)
+def test_broken_files_of_texts_are_named(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        read_texts(tmp_path / name)
+    with pytest.raises(DataError, match=f'did you mean "{name}"'):
+        read_texts(tmp_path / name.replace("t.", "tt."))
