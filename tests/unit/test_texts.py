@@ -31,10 +31,10 @@ def test_files_that_hold_no_texts_are_named(tmp_path):
     with pytest.raises(DataError, match='no column "description"; did you mean "descriptin"'):
         read_texts(tmp_path / "texts.csv")
     (tmp_path / "texts.csv").write_text("description\n \n")
-    with pytest.raises(DataError, match="no rows|holds no text"):
+    with pytest.raises(DataError, match=r"no rows|holds no text"):
         read_texts(tmp_path / "texts.csv")
     (tmp_path / "texts.doc").write_text("bank")
-    with pytest.raises(DataError, match=r"no \.csv, \.parquet or \.txt"):
+    with pytest.raises(DataError, match=r"no \.csv or \.parquet"):
         read_texts(tmp_path / "texts.doc")
 
 
