@@ -239,7 +239,10 @@ def build(kind: type[T], content: Mapping[str, Any], *, where: str) -> T:
             continue
         default = getattr(defaults, name)
         if dataclasses.is_dataclass(default) and isinstance(value, Mapping):
-            values[name] = build(type(default), value, where=f"{where} [{name}]")
+            try:
+                values[name] = build(type(default), value, where=f"{where} [{name}]")
+            except DataError as error:
+                problems += error.problems
         elif _fits(value, default):
             values[name] = type(default)(value) if isinstance(default, float) else value
         else:

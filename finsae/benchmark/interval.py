@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from finsae.similarity import pairwise_correlation
+from finsae.store import progress
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -144,7 +145,12 @@ def two_way(
         weights = rng.multinomial(n, np.full(n, 1 / n)).astype(np.float32)
         return statistic(panel.resampled(counts), weights)
 
-    return np.array([once(state) for state in np.random.SeedSequence(seed).spawn(resamples)])
+    found = []
+    with progress("Resampling", resamples) as (bar, task):
+        for state in np.random.SeedSequence(seed).spawn(resamples):
+            found.append(once(state))
+            bar.advance(task)
+    return np.array(found)
 
 
 def bounds(

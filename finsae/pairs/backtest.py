@@ -14,7 +14,8 @@ from finsae.pairs.engine import Backtest, simulate
 from finsae.pairs.rules import ZScore
 from finsae.pairs.select import LowestPValue, candidate_draws, pair_tests
 from finsae.plugins import PairSelector, TradingRule
-from finsae.result import SUSPICIOUS
+from finsae.result import SCORE_COLUMNS, SUSPICIOUS
+from finsae.store import progress
 
 Books = Mapping[str, Sequence[Backtest]]
 
@@ -24,7 +25,6 @@ COVERAGE = 0.95
 MIN_DAYS = 30
 """Formation days below which nothing is learnt."""
 
-SCORE_COLUMNS = ["method", "metric", "value", "low", "high", "n", "interval", "versus"]
 
 _FIGURES = {
     "gross": {"sharpe_gross": stats.annual_sharpe},
@@ -137,18 +137,24 @@ def trade(
     DataError
         If the windows overlap, or a price is not above zero.
     """
-    if not len(later) or later.index[0] <= formation.index[-1]:
+    if not len(later):
+        raise DataError("there is no trading day in the trading window: choose a longer one")
+    if later.index[0] <= formation.index[-1]:
         raise DataError("the trading window must begin after the formation window's last day")
     selector = LowestPValue() if selector is None else selector
     rule = ZScore() if rule is None else rule
     named = [frame[["a", "b"]] for frames in proposals.values() for frame in frames]
     tests = pair_tests(formation, pd.concat(named).drop_duplicates(ignore_index=True))
     books: dict[str, list[Backtest]] = {}
-    for method, frames in proposals.items():
-        chosen = [selector.select(formation, frame.merge(tests, on=["a", "b"])) for frame in frames]
-        pairs = pd.concat(chosen)[["y", "x"]].drop_duplicates(ignore_index=True)
-        traded = _simulate(pairs, formation, later, rule=rule, cost_bps=cost_bps)
-        books[method] = [traded.take(frame) for frame in chosen]
+    with progress("Trading pairs", len(proposals)) as (bar, task):
+        for method, frames in proposals.items():
+            chosen = [
+                selector.select(formation, frame.merge(tests, on=["a", "b"])) for frame in frames
+            ]
+            pairs = pd.concat(chosen)[["y", "x"]].drop_duplicates(ignore_index=True)
+            traded = _simulate(pairs, formation, later, rule=rule, cost_bps=cost_bps)
+            books[method] = [traded.take(frame) for frame in chosen]
+            bar.advance(task)
     return books
 
 
@@ -192,7 +198,7 @@ def scores(books: Books, *, resamples: int = 1000, seed: int = 0) -> pd.DataFram
         value = _mean(stats.sharpe(one)) - _mean(stats.sharpe(two))
         bounds = stats.intervals(one, minus=two, resamples=resamples, seed=seed)
         rows.append(_row(first, "sharpe_net", value, bounds=bounds[0], n=len(one), versus=other))
-    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
 def warnings(scores: pd.DataFrame) -> list[str]:

@@ -56,3 +56,11 @@ def test_a_missing_file_and_a_broken_one(tmp_path):
 def test_a_run_cannot_be_altered():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Run().seed = 3  # type: ignore[misc]
+
+
+def test_all_problems_of_all_tables_are_said_at_once(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("sed = 1\n[benchmrk]\nk = 2\n[data]\ncuts = 'x'\n[backtest]\ncost = 5\n")
+    with pytest.raises(DataError) as found:
+        read_run(path)
+    assert len(found.value.problems) == 4

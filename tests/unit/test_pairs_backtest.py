@@ -115,7 +115,7 @@ def test_scores_of_all_methods(books):
     values = plain["value"].xs("sharpe_net", level="metric")
     assert difference["method"] == "past-correlation"
     assert difference["value"] == pytest.approx(values["past-correlation"] - values["random"])
-    assert list(scores.columns) == pairs.backtest.SCORE_COLUMNS
+    assert list(scores.columns) == list(pairs.backtest.SCORE_COLUMNS)
     assert not scores.duplicated(["method", "metric", "versus"]).any()
 
 
