@@ -141,12 +141,7 @@ def run_benchmark(
     clusters = clusterings(
         past, features, similarity, past_months=settings.past_months, seed=run.seed
     )
-    for name, column in (labels or {}).items():
-        if name in clusters or name in LABELS:
-            raise DataError(f'the labels "{name}" have the name of a method: rename their file')
-        if not len(column.index.intersection(tickers)):
-            raise DataError(f'the labels "{name}" name none of the {len(tickers)} companies')
-        clusters[name] = column.reindex(tickers)
+    clusters |= _own_labels(labels or {}, clusters, tickers)
     returns = future.monthly[tickers]
     scores = score(
         similarity,
@@ -162,6 +157,18 @@ def run_benchmark(
     return Result(
         scores, tables, _provenance(universe, features, run, dates=dates, tickers=tickers)
     )
+
+
+def _own_labels(
+    labels: Mapping[str, pd.Series], clusters: Mapping[str, pd.Series], tickers: Sequence[str]
+) -> dict[str, pd.Series]:
+    """Take the user's clusterings, unless one has a method's name or none of the companies."""
+    for name, column in labels.items():
+        if name in clusters or name in LABELS:
+            raise DataError(f'the labels "{name}" have the name of a method: rename their file')
+        if not len(column.index.intersection(list(tickers))):
+            raise DataError(f'the labels "{name}" name none of the {len(tickers)} companies')
+    return {name: column.reindex(list(tickers)) for name, column in labels.items()}
 
 
 def _long(

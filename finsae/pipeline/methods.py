@@ -137,14 +137,6 @@ def similarities(
         model = reading_of(first).model
         return "minilm" if model == "tfidf" else model
 
-    def recent() -> pd.DataFrame:
-        if past.prices.empty:
-            raise DataError("there are no prices up to the cut: choose a later one")
-        start = past.prices.index[-1] - pd.DateOffset(months=past_months)
-        daily = past.select(wanted).daily()
-        later: pd.DataFrame = daily.loc[daily.index > start]
-        return later
-
     def read(name: str) -> pd.DataFrame:
         return among(rows(weighted(own[name], known), known))
 
@@ -154,17 +146,34 @@ def similarities(
         "major-group": lambda: shared_prefix(sic, digits=(2,)),
         "tfidf": lambda: among(make("embedder", "tfidf").fit(texts).transform(texts)),
         "embedding": lambda: among(embed(texts, dense_model())),
-        "past-correlation": lambda: past_correlation(recent()),
+        "past-correlation": lambda: past_correlation(_recent(past, wanted, past_months)),
         "random": lambda: uninformed(wanted),
     }
     if not sic.fillna("").ne("").any():
-        for name in BY_CODE:
-            if name in (methods or ()):
-                raise DataError(f"no company has a SIC code: {name} has nothing to go by")
-            del makers[name]
+        makers = _without_codes(makers, methods or ())
     wanted_methods = methods or [name for name in (*own, *BASELINES) if name in makers]
     names = [one_of("method", name, makers) for name in wanted_methods]
     return {name: makers[name]() for name in names}
+
+
+def _recent(past: Universe, tickers: Sequence[str], months: int) -> pd.DataFrame:
+    """Daily log returns of the last months before the cut."""
+    if past.prices.empty:
+        raise DataError("there are no prices up to the cut: choose a later one")
+    start = past.prices.index[-1] - pd.DateOffset(months=months)
+    daily = past.select(tickers).daily()
+    later: pd.DataFrame = daily.loc[daily.index > start]
+    return later
+
+
+def _without_codes(
+    makers: Mapping[str, Callable[[], pd.DataFrame]], asked: Sequence[str]
+) -> dict[str, Callable[[], pd.DataFrame]]:
+    """Leave out the methods by code where no company has one."""
+    for name in BY_CODE:
+        if name in asked:
+            raise DataError(f"no company has a SIC code: {name} has nothing to go by")
+    return {name: maker for name, maker in makers.items() if name not in BY_CODE}
 
 
 def clusterings(

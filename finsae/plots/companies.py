@@ -155,11 +155,10 @@ def contributions(explained: pd.DataFrame) -> go.Figure:
             hovertemplate="%{x:.4f}<extra></extra>",
         )
     )
-    names = [f"{short(str(row['label']), 60)} #{row['id']}" for _, row in rows.iterrows()]
-    for place, name in enumerate(names):
+    for place, row in rows.iterrows():
         figure.add_annotation(
             {"x": 0, "y": place, "yshift": 17, "xanchor": "left", "showarrow": False},
-            text=escape(name),
+            text=escape(f"{short(str(row['label']), 60)} #{row['id']}"),
         )
     more = f"all others, each smaller, {total - named:.3f}" if rest.any() else "there are no others"
     styled(

@@ -139,22 +139,13 @@ def train_groups(
         checkpoint=place / CHECKPOINT,
         fold=False,
     )
-    members = [
-        Member(coder, tuple(group), scale)
-        for coder, group, scale in zip(coders, groups, scales, strict=True)
-    ]
+    plan = zip(coders, groups, scales, strict=True)
+    members = [Member(coder, tuple(group), scale) for coder, group, scale in plan]
     judged = layer_measures(members, source, judge)
     for member in members:
-        own = judged[judged["layer"].isin(member.layers)].to_dict("records")
         if texts is not None:
-            member.coder.labels_ = label_latents(
-                _OfGroup(member),
-                _Layers(source.tokens, [_place(source, layer) for layer in member.layers]),
-                offsets=offsets,
-                spans=source.spans,
-                texts=texts,
-                max_tokens=LABEL_TOKENS // len(member.layers),
-            )
+            member.coder.labels_ = _labels(member, source, texts)
+        own = judged[judged["layer"].isin(member.layers)].to_dict("records")
         member.coder.model_ = source.meta["model"]
         member.coder.provenance_ = how_made(
             member.coder, source, tokens=len(learn), evaluation={"layers": own}
@@ -166,6 +157,19 @@ def train_groups(
     for done in (CHECKPOINT, LIVE):
         (place / done).unlink(missing_ok=True)
     return group
+
+
+def _labels(member: Member, source: Activations, texts: Sequence[str]) -> pd.DataFrame:
+    """Name a member's latents by the words on which they fire at any of its layers."""
+    places = [_place(source, layer) for layer in member.layers]
+    return label_latents(
+        _OfGroup(member),
+        _Layers(source.tokens, places),
+        offsets=np.asarray(source.offsets),
+        spans=source.spans,
+        texts=texts,
+        max_tokens=LABEL_TOKENS // len(places),
+    )
 
 
 def layer_measures(
@@ -214,16 +218,20 @@ def card(group: GroupSAE) -> str:
         f"FVU {mean:.4f}; worst layer {layers[0]['layer']} with {layers[0]['fvu']:.4f}.",
         "",
     ]
-    for member in group.members:
-        made, last = member.coder.provenance_, member.coder.history_.iloc[-1]
-        lines.append(
-            f"- {member.name}: {member.coder.NAME}, {member.latents:,} latents, "
-            f"k {member.coder.k}; {last['tokens']:,.0f} tokens seen of {made['tokens']:,}; "
-            f"dead {last['dead']:.2%}; "
-            f"scales {', '.join(f'{scale:.4f}' for scale in member.scales)}; seed {made['seed']}; "
-            f"texts {made['texts']:,} (hash {made['texts_hash']}); {made['made']}"
-        )
+    lines += [_described(member) for member in group.members]
     return "\n".join(lines) + "\n"
+
+
+def _described(member: Member) -> str:
+    """Say in a line of the card how a member was trained."""
+    made, last = member.coder.provenance_, member.coder.history_.iloc[-1]
+    return (
+        f"- {member.name}: {member.coder.NAME}, {member.latents:,} latents, "
+        f"k {member.coder.k}; {last['tokens']:,.0f} tokens seen of {made['tokens']:,}; "
+        f"dead {last['dead']:.2%}; "
+        f"scales {', '.join(f'{scale:.4f}' for scale in member.scales)}; seed {made['seed']}; "
+        f"texts {made['texts']:,} (hash {made['texts_hash']}); {made['made']}"
+    )
 
 
 class _Layers:

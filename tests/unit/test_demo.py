@@ -46,7 +46,7 @@ def test_demo_scores_all_methods_with_intervals_and_writes_the_page(demo):
         rows = {
             row["method"]: row for row in scores if row["metric"] == metric if not row["versus"]
         }
-        assert set(rows) == set(METHODS)
+        assert set(rows) == {*METHODS, "sae-group"}
         assert all(row["low"] < row["value"] < row["high"] and row["n"] for row in rows.values())
     page = folder / "out" / "index.html"
     assert page.stat().st_size < 8_000_000
@@ -67,7 +67,7 @@ def test_the_wheel_carries_the_sample_and_the_autoencoder(tmp_path, demo):
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
     subprocess.run([*build, str(tmp_path), str(ROOT)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("finsae-*.whl")
-    assert wheel.stat().st_size < 20_000_000
+    assert wheel.stat().st_size < 40_000_000  # two sets of weights, 12 MB each
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     elsewhere = tmp_path / "elsewhere"
