@@ -5,17 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from finsae.checks import DataError
-from finsae.sae import losses, penalty, selection
-from finsae.sae.coder import Coder
+from finsae.sae import losses, selection
 from finsae.sae.codes import ByLatent, Codes, per_latent
 from finsae.sae.losses import Moment, Step, Weights, starting_bar
-from finsae.sae.settings import Training
+from finsae.sae.penalty import Penalised
 
 START = 2.0  # times k latents are active when training begins
 
 
-class Gated(Coder):
+class Gated(Penalised):
     """One path decides which latents are active, another how strongly; they share directions.
 
     With ``a = W_enc (x - b_dec)``: active where ``a + b_gate > 0``, value ``ReLU(exp(r_mag) a +
@@ -35,25 +33,6 @@ class Gated(Coder):
 
     NAME = "gated"
     WEIGHTS = ("W_enc", "W_dec", "b_dec", "b_gate", "b_mag", "r_mag")
-
-    def __init__(
-        self,
-        latents: int = 8192,
-        k: int = 16,
-        *,
-        penalty: float | None = None,
-        training: Training | None = None,
-        random_state: int = 0,
-        device: str | None = None,
-    ) -> None:
-        super().__init__(latents, k, training=training, random_state=random_state, device=device)
-        self.penalty = penalty
-
-    def check(self) -> None:
-        """Refuse a penalty that is not positive, or a wrong k."""
-        super().check()
-        if self.penalty is not None and not self.penalty > 0:
-            raise DataError(f"penalty must be positive, not {self.penalty}")
 
     def start(self, weights: Weights, some: Tensor) -> None:
         """Open the gates of twice k latents."""
@@ -78,7 +57,7 @@ class Gated(Coder):
         codes = gate._replace(values=magnitudes.relu())
         found = losses.fit(codes, centred, weights["W_dec"])
         rebuilt = losses.fit(gate, centred, weights["W_dec"])  # as a constant decoder
-        weight = penalty.weight(moment, self.penalty, x.device)
+        weight = self.weight(moment, x.device)
         share = weight / (len(x) * x.shape[1] ** 0.5)
         d_gate = rebuilt.d_values + share
         d_magnitude = found.d_values * (magnitudes > 0)
@@ -94,7 +73,7 @@ class Gated(Coder):
         gradients["b_mag"] = per_latent(gate, d_magnitude, self.latents)
         gradients["r_mag"] = per_latent(gate, d_magnitude * a * gain, self.latents)
         extra = rebuilt.loss + share * gate.values.sum()
-        penalty.adapt(moment, self.penalty, l0=(codes.values > 0).sum() / len(x), k=self.k)
+        self.adapt(moment, l0=(codes.values > 0).sum() / len(x))
         return Step(gradients, found.loss, extra, codes)
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from finsae.checks import DataError
-from finsae.sae import losses, penalty, selection
-from finsae.sae.coder import Coder
+from finsae.sae import losses, selection
 from finsae.sae.codes import ByLatent, Codes, per_latent
 from finsae.sae.losses import Moment, Step, Weights, starting_bar
-from finsae.sae.settings import Training
+from finsae.sae.penalty import Penalised
 
 START = 2.0  # times k latents are active when training begins
 WARM_UP = 0.05  # share of the steps in which the penalty grows to its full weight
 
 
-class L1(Coder):
+class L1(Penalised):
     """Latents with a positive pre-activation, kept few by the size of what they add.
 
     ``z = ReLU(W_enc (x - b_dec) + b_enc)``; the penalty is ``mean_t sum_i z_i |W_dec,i| /
@@ -35,25 +33,6 @@ class L1(Coder):
 
     NAME = "l1"
     UNIT_ROWS = False
-
-    def __init__(
-        self,
-        latents: int = 8192,
-        k: int = 16,
-        *,
-        penalty: float | None = None,
-        training: Training | None = None,
-        random_state: int = 0,
-        device: str | None = None,
-    ) -> None:
-        super().__init__(latents, k, training=training, random_state=random_state, device=device)
-        self.penalty = penalty
-
-    def check(self) -> None:
-        """Refuse a penalty that is not positive, or a wrong k."""
-        super().check()
-        if self.penalty is not None and not self.penalty > 0:
-            raise DataError(f"penalty must be positive, not {self.penalty}")
 
     def start(self, weights: Weights, some: Tensor) -> None:
         """Lower the bias until twice k latents are active."""
@@ -80,7 +59,7 @@ class L1(Coder):
         found = losses.fit(codes, centred, weights["W_dec"])
         norm = weights["W_dec"].norm(dim=1).clamp_min(1e-12)
         ramp = min(1.0, (moment.step + 1) / max(1.0, WARM_UP * moment.steps))
-        weight = penalty.weight(moment, self.penalty, x.device)
+        weight = self.weight(moment, x.device)
         share = ramp * weight / (len(x) * x.shape[1] ** 0.5)
         by_latent = ByLatent(codes, self.latents)
         gradients = losses.through_encoder(
@@ -94,5 +73,5 @@ class L1(Coder):
         gradients["W_dec"] = by_latent.sum(codes.values, found.pull)
         gradients["W_dec"] += (share * total / norm)[:, None] * weights["W_dec"]
         gradients["b_dec"] += found.pull.sum(0)
-        penalty.adapt(moment, self.penalty, l0=(codes.values > 0).sum() / len(x), k=self.k)
+        self.adapt(moment, l0=(codes.values > 0).sum() / len(x))
         return Step(gradients, found.loss, share * (total * norm).sum(), codes)
