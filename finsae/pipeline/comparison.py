@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from finsae import pairs
-from finsae.benchmark import by_year, eligible, score
+from finsae.benchmark import by_year, eligible, horizons, score
 from finsae.checks import DataError
 from finsae.config import Run
 from finsae.features import Features
@@ -147,13 +147,16 @@ def run_benchmark(
         similarity,
         clusters,
         returns,
-        k=settings.k,
-        draws=settings.draws,
-        resamples=settings.resamples,
+        past=past.monthly[tickers],
+        settings=settings,
         seed=run.seed,
     )
-    years = by_year(similarity, returns, k=settings.k, draws=settings.draws, seed=run.seed)
-    tables = {**_long(similarity, clusters, run), "excluded": excluded, "by_year": years}
+    tables = {
+        **_long(similarity, clusters, run),
+        "excluded": excluded,
+        "by_year": by_year(similarity, returns, settings=settings, seed=run.seed),
+        "horizons": horizons(similarity, returns, settings=settings, seed=run.seed),
+    }
     return Result(
         scores, tables, _provenance(universe, features, run, dates=dates, tickers=tickers)
     )
