@@ -24,10 +24,12 @@ def fama_french(sic: pd.Series, scheme: int = 48) -> pd.Series:
     Economics 43, appendix A); touching ranges of an industry are merged.
 
     A code in none of the ranges is "Other" with 5, 10, 12 and 38 industries, where French gives the
-    last industry no range of its own: it is what is left. With 17, 30, 48 and 49 industries he
-    gives "Other" ranges like any other (4950-4961 and some more), so that a code in none of them,
-    such as 3990 or 9995, belongs to no industry and is missing here. Tables that call these
-    "Other", too, make peers of companies that have nothing in common but a gap in a list.
+    last industry no range of its own: it is what is left; and with 30, where its ranges hold steam
+    and refuse only, but he calls it "Everything Else", and no other industry takes rubber (3060) or
+    missiles (3760). With 17 ("Other"), 48 and 49 industries ("Almost Nothing") the ranges of the
+    last are an enumeration like any other; a code in none, such as 3990 or 9995, belongs to no
+    industry and is missing here. Tables that call these "Other", too, make peers of companies that
+    have nothing in common but a gap in a list.
 
     Parameters
     ----------

@@ -52,9 +52,10 @@ BY_HAND = """
     2890 Manuf Manuf Chems Chems Chems Chems Chems Chems
     3571 HiTec HiTec BusEq Machn BusEq Machn Comps Hardw
     3674 HiTec HiTec BusEq Machn BusEq Elctr Chips Chips
+    3089 Manuf Manuf Manuf Durbl Other Rubbr Rubbr Rubbr
     3711 Cnsmr Durbl Durbl Cars  Autos Cars  Autos Autos
     3841 Hlth  Hlth  Hlth  Other Hlth  Instr MedEq MedEq
-    3990 Cnsmr Durbl Durbl -     -     Manuf -     -
+    3990 Cnsmr Durbl Durbl -     Other Manuf -     -
     4512 Other Other Other Trans Trans Trans Trans Trans
     4813 HiTec Telcm Telcm Other Telcm Phone Telcm Telcm
     4911 Manuf Utils Utils Utils Util  Utils Util  Util
@@ -71,7 +72,7 @@ BY_HAND = """
     7373 HiTec HiTec BusEq Other BusEq Srvc  Comps Softw
     7990 Other Other Other Other Games Srvc  Fun   Fun
     8731 HiTec HiTec Other Other Servs Srvc  BusSv BusSv
-    9995 Other Other Other -     -     Govt  -     -
+    9995 Other Other Other -     Other Govt  -     -
 """
 
 
@@ -100,7 +101,7 @@ def test_a_scheme_has_as_many_industries_as_it_says(scheme):
     everything = pd.Series([f"{code:04d}" for code in range(10_000)])
     found = fama_french(everything, scheme)
     assert found.nunique() == scheme
-    assert found.isna().any() == (scheme in (17, 30, 48, 49))
+    assert found.isna().any() == (scheme in (17, 48, 49))
 
 
 def test_what_is_missing_stays_missing():
