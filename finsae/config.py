@@ -131,8 +131,12 @@ class Benchmark:
         Two-way bootstrap resamples.
     past_months : int
         Months before the cut that the past-correlation method reads.
+    methods : str
+        "main" (the features and every baseline), "all" (also raw activations, their principal
+        components, an untrained SAE and coarser industry codes), or names with commas between.
     """
 
+    methods: str = "main"
     k: int = 5
     draws: int = 20
     resamples: int = 1000

@@ -3,8 +3,17 @@
 from finsae.benchmark.clusters import cluster_sizes
 from finsae.benchmark.eligible import eligible
 from finsae.benchmark.leaderboard import score
-from finsae.benchmark.periods import by_year, horizons
+from finsae.benchmark.periods import by_year, monthly, over_months, periods, stretches
 
 VERSION = 3  # raised when scores of the same similarities and returns change
 
-__all__ = ["by_year", "cluster_sizes", "eligible", "horizons", "score"]
+__all__ = [
+    "by_year",
+    "cluster_sizes",
+    "eligible",
+    "monthly",
+    "over_months",
+    "periods",
+    "score",
+    "stretches",
+]

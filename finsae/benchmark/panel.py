@@ -115,6 +115,35 @@ class Drawn:
             found[gappy] = self._over_common_months(first[gappy], second[gappy])
         return np.clip(found, -1, 1, out=found)
 
+    @property
+    def whole(self) -> BoolArray:
+        """Companies without gaps that move in every draw, [n]."""
+        return np.asarray(~self.panel.gaps & np.isfinite(self.scale).all(axis=1))
+
+    def mean_correlations(self, rows: IntArray, others: IntArray) -> FloatArray:
+        """Mean correlation of companies with some others, all of them `whole`.
+
+        With x standardised and m and s the mean and inverse deviation of a draw, the mean over j of
+        s_i s_j (x_i . x_j / T - m_i m_j) takes one product per pair and draw less than `k`
+        correlations do.
+
+        Parameters
+        ----------
+        rows : ndarray [p]
+        others : ndarray [p, k]
+
+        Returns
+        -------
+        ndarray [p, R]
+        """
+        k = others.shape[1]
+        products = (self.standard[rows][:, None] * self.standard[others]).reshape(len(rows) * k, -1)
+        moments = (products @ self.months).reshape(len(rows), k, -1)
+        moments = np.einsum("ikr,ikr->ir", moments, self.scale[others])
+        levels = (self.mean * self.scale)[others].sum(axis=1)
+        total = self.months.sum(axis=0)
+        return np.asarray(self.scale[rows] * (moments / total - self.mean[rows] * levels) / k)
+
     def _over_common_months(self, first: IntArray, second: IntArray) -> FloatArray:
         """Correlate pairs of which one has gaps, each over the months that both have."""
         both = self.panel.present[first] & self.panel.present[second]

@@ -85,9 +85,14 @@ def company_means(drawn: Drawn, index: IntArray) -> FloatArray:
     """
     n, k = index.shape
     means = np.full((n, drawn.months.shape[1]), np.nan, dtype=drawn.standard.dtype)
-    asked = np.flatnonzero(index[:, 0] >= 0)
-    for piece in pieces(len(asked), drawn.months.shape[1], per_row=k):
-        rows = asked[piece]
+    asked = index[:, 0] >= 0
+    whole = asked & drawn.whole & drawn.whole[index].all(axis=1)
+    for piece in pieces(int(whole.sum()), drawn.months.shape[1], per_row=k):
+        rows = np.flatnonzero(whole)[piece]
+        means[rows] = drawn.mean_correlations(rows, index[rows])
+    rest = np.flatnonzero(asked & ~whole)
+    for piece in pieces(len(rest), drawn.months.shape[1], per_row=k):
+        rows = rest[piece]
         cells = drawn.correlations(np.repeat(rows, k), index[rows].ravel())
         means[rows] = mean_of_known(cells.reshape(len(rows), k, -1))
     return means

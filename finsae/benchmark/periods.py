@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from finsae.benchmark.clusters import Clusters, cluster_correlation
 from finsae.benchmark.draws import Draws
-from finsae.benchmark.leaderboard import Sample, check
+from finsae.benchmark.leaderboard import HEADLINE, Sample, check, pairs_of
 from finsae.benchmark.panel import MIN_OBS, Panel
 from finsae.benchmark.peers import Peers, peer_correlation
-from finsae.benchmark.prediction import PeerReturns, peer_r2
+from finsae.benchmark.prediction import PeerReturns, monthly_series, newey_west, peer_r2
+from finsae.checks import DataError
 from finsae.config import Benchmark
 from finsae.result import SCORE_COLUMNS
 
 YEAR_OBS = 6  # months of a calendar year that a pair must share
 HORIZONS = (12, 36, 60)
 """Months after the cut: one, three and five years."""
+CONTEMPORANEOUS = 12
 
 
 def by_year(
@@ -45,12 +46,8 @@ def by_year(
         ``method, year, value, months``, and method ``population``. A pair needs six common months;
         a year with fewer is left out.
     """
-    settings = settings or Benchmark()
-    check(methods, {}, returns, k=settings.k)
-    tickers = returns.columns
-    tables = {name: table.loc[tickers, tickers] for name, table in methods.items()}
-    peers = Peers.of(tables, settings.k, draws=settings.draws, seed=seed)
-    everyone = Clusters.of({}, len(tickers))
+    peers = _peers(methods, returns, settings=settings or Benchmark(), seed=seed)
+    everyone = Clusters.of({}, returns.shape[1])
     years = []
     for year, months in returns.groupby(pd.DatetimeIndex(returns.index).year):
         if len(months) < YEAR_OBS:
@@ -66,52 +63,127 @@ def by_year(
     return pd.concat(years, ignore_index=True)[columns] if years else pd.DataFrame(columns=columns)
 
 
-def horizons(
-    methods: Mapping[str, pd.DataFrame],
-    returns: pd.DataFrame,
-    *,
-    months: Sequence[int] = HORIZONS,
-    settings: Benchmark | None = None,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Score every method on the first year after the cut, the first three and the first five.
+def stretches(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Name the stretches of time over which methods are scored beside the whole future.
 
     Parameters
     ----------
-    methods, returns, settings, seed
+    before, after : DataFrame
+        Monthly log returns up to the cut and after it.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        The first one, three and five years after the cut, as far as there are months; and the year
+        up to the cut, which is contemporaneous with the descriptions, as published work scores
+        them: it is no forecast, and methods that read past returns have seen it.
+    """
+    found = {}
+    for length in HORIZONS:
+        if len(after) > length or length == min(h for h in HORIZONS if h >= len(after)):
+            found[f"first {min(length, len(after))} months"] = after.iloc[:length]
+    if len(before) >= CONTEMPORANEOUS:
+        name = f"contemporaneous: {CONTEMPORANEOUS} months up to the cut"
+        found[name] = before.iloc[-CONTEMPORANEOUS:]
+    return found
+
+
+def periods(
+    methods: Mapping[str, pd.DataFrame],
+    returns: Mapping[str, pd.DataFrame],
+    *,
+    settings: Benchmark | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score every method's peers over several stretches of time.
+
+    Parameters
+    ----------
+    methods : mapping of str to DataFrame
         As in `finsae.benchmark.score`.
-    months : sequence of int
-        Horizons; the last may be longer than the data, of which all are then used.
+    returns : mapping of str to DataFrame
+        Monthly log returns by the name of the stretch, all of the same companies.
+    settings, seed
+        As in `finsae.benchmark.score`.
 
     Returns
     -------
     DataFrame
-        Rows of scores (``peer_r2``, ``peer_correlation``, levels and paired differences) with a
-        column ``months``: how many the horizon has. Horizons of fewer than twelve are left out.
+        Rows of scores (``peer_r2``, ``peer_correlation``, levels and paired differences) with the
+        columns ``period`` and ``months``. A pair needs half of the months, and at least six.
+        Stretches of fewer than twelve months are left out.
     """
     settings = settings or Benchmark()
-    check(methods, {}, returns, k=settings.k)
-    tickers = returns.columns
-    tables = {name: table.loc[tickers, tickers] for name, table in methods.items()}
-    peers = Peers.of(tables, settings.k, draws=settings.draws, seed=seed)
     parts = []
-    for length in sorted({min(horizon, len(returns)) for horizon in months}):
-        if length < MIN_OBS:
+    for name, months in returns.items():
+        if len(months) < MIN_OBS:
             continue
-        first = returns.iloc[:length]
-        parts.append(main_scores(peers, first, settings=settings, seed=seed).assign(months=length))
-    columns = [*SCORE_COLUMNS, "months"]
+        peers = _peers(methods, months, settings=settings, seed=seed)
+        least = min(MIN_OBS, len(months) // 2)
+        measures = [
+            partial(peer_r2, peers, PeerReturns.of(months, peers)),
+            partial(peer_correlation, peers, Panel.of(months, min_obs=least), worst=False),
+        ]
+        sample = Sample.of(measures, months, settings.resamples, seed=seed)
+        parts += [
+            rows.assign(period=name, months=len(months))
+            for rows in (sample.rows(), sample.paired_rows())
+            if len(rows)
+        ]
+    columns = [*SCORE_COLUMNS, "period", "months"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def main_scores(
-    peers: Peers, returns: pd.DataFrame, *, settings: Benchmark, seed: int
+def monthly(
+    methods: Mapping[str, pd.DataFrame],
+    returns: pd.DataFrame,
+    *,
+    settings: Benchmark | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Score R-squared and correlation with peers alone, levels and paired differences."""
-    least = np.minimum(MIN_OBS, max(len(returns) // 2, 2))
-    measures = [
-        partial(peer_r2, peers, PeerReturns.of(returns, peers)),
-        partial(peer_correlation, peers, Panel.of(returns, min_obs=int(least)), worst=False),
+    """Compute every method's adjusted R-squared of each month, months x methods."""
+    peers = _peers(methods, returns, settings=settings or Benchmark(), seed=seed)
+    series = monthly_series(peers, PeerReturns.of(returns, peers))
+    return pd.DataFrame(series.T, index=returns.index, columns=list(peers.methods))
+
+
+def over_months(series: pd.DataFrame) -> pd.DataFrame:
+    """Score methods on months that may belong to different cuts.
+
+    Parameters
+    ----------
+    series : DataFrame
+        From `monthly`, one cut below the other, no month twice.
+
+    Returns
+    -------
+    DataFrame
+        Rows of scores: ``peer_r2``, levels and paired differences, with Newey and West's intervals.
+
+    Raises
+    ------
+    DataError
+        If two cuts score the same month.
+    """
+    if series.index.has_duplicates:
+        twice = series.index[series.index.duplicated()][0]
+        raise DataError(f"two cuts score {twice:%Y-%m}: leave a year between cuts")
+    names = list(series.columns)
+    wanted = [(name, "", series[name]) for name in names]
+    wanted += [
+        (names[a], names[b], series[names[a]] - series[names[b]]) for a, b in pairs_of(names)
     ]
-    sample = Sample.of(measures, returns, settings.resamples, seed=seed)
-    return pd.concat([sample.rows(), sample.paired_rows()], ignore_index=True)
+    rows = [
+        (method, HEADLINE, *newey_west(values.to_numpy()), "newey-west", versus)
+        for method, versus, values in wanted
+    ]
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+
+
+def _peers(
+    methods: Mapping[str, pd.DataFrame], returns: pd.DataFrame, *, settings: Benchmark, seed: int
+) -> Peers:
+    check(methods, {}, returns, k=settings.k)
+    tickers = returns.columns
+    tables = {name: table.loc[tickers, tickers] for name, table in methods.items()}
+    return Peers.of(tables, settings.k, draws=settings.draws, seed=seed)

@@ -9,10 +9,12 @@ from finsae.pipeline.chain import (
     score_files,
     trade_files,
 )
-from finsae.pipeline.comparison import Windows, run_backtest, run_benchmark, windows
+from finsae.pipeline.footing import Windows, windows
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
 from finsae.pipeline.reading import activate, build_features, embed
+from finsae.pipeline.scoring import run_benchmark, walk_forward
+from finsae.pipeline.trading import run_backtest
 from finsae.pipeline.training import train_sae
 
 __all__ = [
@@ -35,5 +37,6 @@ __all__ = [
     "similarities",
     "trade_files",
     "train_sae",
+    "walk_forward",
     "windows",
 ]

@@ -13,8 +13,10 @@ from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.features import Features
 from finsae.pipeline import methods, pictures
-from finsae.pipeline.comparison import run_backtest, run_benchmark, windows
+from finsae.pipeline.footing import windows
 from finsae.pipeline.reading import build_features, features_key, model_hash
+from finsae.pipeline.scoring import run_benchmark
+from finsae.pipeline.trading import run_backtest
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
 from finsae.store import alone, cache_dir, hash_file, hash_frame, hash_texts, key

@@ -27,7 +27,7 @@ def build_features(universe: Universe, reading: Reading) -> Features:
     """Read every company's description and turn it into features.
 
     Nothing here is fitted to the companies: pooled codes are kept unweighted, since an idf weight
-    belongs to the companies known at a date (see `finsae.pipeline.comparison`).
+    belongs to the companies known at a date (see `finsae.pipeline.methods.weighted`).
 
     Parameters
     ----------

@@ -1,16 +1,26 @@
 """How alike companies are, and who is nearest: a method is a square table of similarities."""
 
+from finsae.similarity.components import effective_dimension, principal_components
 from finsae.similarity.correlation import pairwise_correlation
-from finsae.similarity.methods import cosine, past_correlation, shared_prefix, uninformed
+from finsae.similarity.methods import (
+    cosine,
+    past_correlation,
+    shared_label,
+    shared_prefix,
+    uninformed,
+)
 from finsae.similarity.nearest import has_ties, peer_index, peers
 
 __all__ = [
     "cosine",
+    "effective_dimension",
     "has_ties",
     "pairwise_correlation",
     "past_correlation",
     "peer_index",
     "peers",
+    "principal_components",
+    "shared_label",
     "shared_prefix",
     "uninformed",
 ]
