@@ -20,6 +20,7 @@ from finsae.cli.options import (
     out,
     writable,
 )
+from finsae.cli.paper import benchmark_as_published
 from finsae.config import Backtest, Benchmark, Data, Run, read_run
 from finsae.methods import LABELS
 from finsae.result import Result
@@ -55,6 +56,9 @@ def benchmark(
     clusters: Annotated[
         list[str] | None, typer.Option(help="CSV of labels to score beside: ticker, label.")
     ] = None,
+    protocol: Annotated[
+        str, typer.Option(help="later, or paper: clusters (year, company, cluster) on their years.")
+    ] = "later",
     seed: Seed = 0,
     as_json: JsonFile = None,
 ) -> None:
@@ -63,6 +67,15 @@ def benchmark(
     from finsae.pipeline import score_files
 
     writable(file=as_json)
+    if one_of("protocol", protocol, ["later", "paper"]) == "paper":
+        return benchmark_as_published(
+            clusters,
+            prices=prices,
+            events=events,
+            seed=seed,
+            as_json=as_json,
+            unread={"features": features, "companies": companies, "cut": cut},
+        )
     data = Data(companies=companies, prices=prices, events=events, cut=cut)
     settings = Run(data=data, benchmark=Benchmark(k=k), seed=seed)
     result = score_files(settings, features, clusters or [])
