@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from finsae.methods import READINGS, in_order, label
+from finsae.methods import BASELINES, CONTROLS, SCHEMES, in_order, label
 from finsae.report.metrics import CLUSTERS, MONEY, PEERS
 from finsae.report.summary import interval
 
@@ -47,7 +47,8 @@ def paired_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
     metrics : sequence of str
         Metrics whose differences are shown.
     """
-    paired = scores[(scores["versus"].fillna("") != "") & scores["method"].isin(READINGS)]
+    shown = ~scores["method"].isin((*BASELINES, *CONTROLS, *SCHEMES))
+    paired = scores[(scores["versus"].fillna("") != "") & shown]
     table = text_table("Paired differences", "method", "minus", *(METRICS[m].name for m in metrics))
     for method in in_order(paired["method"]):
         mine = paired[paired["method"] == method]
@@ -62,9 +63,10 @@ def _difference(rows: pd.DataFrame, metric: str) -> str:
     """Write a difference with its interval, and with its p-value where there is one."""
     if metric not in rows.index:
         return ""
-    shown = interval(rows.loc[metric].to_dict(), digits=4, signed=True)
+    ends = {end: float(rows[end][metric]) for end in ("value", "low", "high")}
     p = f"{metric}_adjusted_p"
-    return shown + (f" p {rows.at[p, 'value']:.3f}" if p in rows.index else "")
+    known = f" p {float(rows['value'][p]):.3f}" if p in rows.index else ""
+    return interval(ends, digits=4, signed=True) + known
 
 
 def _cell(row: Mapping[Hashable, Any]) -> str:

@@ -10,6 +10,7 @@ import typer
 from finsae import __version__
 from finsae.checks import DataError
 from finsae.cli import autoencoder, companies, study
+from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
 
 app = typer.Typer(
@@ -25,7 +26,7 @@ for command in (
     autoencoder.train_sae,
     companies.peers,
     companies.explain,
-    study.benchmark,
+    benchmark,
     study.backtest,
     study.report,
 ):

@@ -8,6 +8,7 @@ from finsae.pipeline.chain import (
     run,
     score_files,
     trade_files,
+    walk_forward_files,
 )
 from finsae.pipeline.footing import Windows, windows
 from finsae.pipeline.methods import clusterings, similarities
@@ -38,5 +39,6 @@ __all__ = [
     "trade_files",
     "train_sae",
     "walk_forward",
+    "walk_forward_files",
     "windows",
 ]

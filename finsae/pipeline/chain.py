@@ -15,7 +15,7 @@ from finsae.features import Features
 from finsae.pipeline import methods, pictures
 from finsae.pipeline.footing import windows
 from finsae.pipeline.reading import build_features, features_key, model_hash
-from finsae.pipeline.scoring import run_benchmark
+from finsae.pipeline.scoring import run_benchmark, walk_forward
 from finsae.pipeline.trading import run_backtest
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
@@ -171,6 +171,14 @@ def score_files(
         raise DataError(f"two label files are named {', '.join(twice)}: rename one")
     named = {name: read_labels(path) for name, path in zip(names, labels, strict=True)}
     return run_benchmark(universe, features, run, labels=named)
+
+
+def walk_forward_files(
+    run: Run, folder: str | Path | Sequence[str | Path] | None, cuts: Sequence[str]
+) -> Result:
+    """Benchmark a features folder on the year after each of several cuts."""
+    universe, features = open_inputs(run, folder)
+    return walk_forward(universe, features, run, cuts=cuts)
 
 
 def trade_files(

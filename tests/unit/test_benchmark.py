@@ -10,11 +10,12 @@ from finsae.benchmark import by_year, cluster_sizes, score
 from finsae.benchmark.clusters import Clusters, cluster_correlation
 from finsae.benchmark.draws import Draws, quantile, weighted_mean
 from finsae.benchmark.interval import adjusted_p, bounds
-from finsae.benchmark.leaderboard import BASELINES, PAIRED
+from finsae.benchmark.leaderboard import PAIRED
 from finsae.benchmark.panel import Panel
 from finsae.benchmark.peers import Peers, company_means
 from finsae.checks import DataError
 from finsae.config import Benchmark
+from finsae.methods import BASELINES
 from finsae.result import SCORE_COLUMNS
 from finsae.similarity import cosine, shared_prefix, uninformed
 
