@@ -16,6 +16,7 @@ from finsae.benchmark.draws import Draws
 from finsae.benchmark.industry import agreement, industry_lift, peers_inside
 from finsae.benchmark.interval import adjusted_p, bounds
 from finsae.benchmark.measured import Measure, Measured
+from finsae.benchmark.pairing import pairs_of
 from finsae.benchmark.panel import CLIP, MIN_OBS, Panel
 from finsae.benchmark.peers import Peers, peer_correlation
 from finsae.benchmark.placebo import placebo
@@ -29,7 +30,6 @@ from finsae.benchmark.prediction import (
 )
 from finsae.checks import DataError
 from finsae.config import Benchmark
-from finsae.methods import BASELINES, CONTROLS
 from finsae.result import SCORE_COLUMNS
 from finsae.similarity import pairwise_correlation
 from finsae.store import progress
@@ -37,8 +37,6 @@ from finsae.store import progress
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
 
-LEARNT = ("sae", "sae-group")
-"""Methods that have controls."""
 HEADLINE = "peer_r2"
 """The field's standard test of peer groups; its paired differences have a second interval."""
 REFERENCE = "major-group"
@@ -281,21 +279,6 @@ def _p_rows(paired: pd.DataFrame, p: FloatArray, resamples: int) -> pd.DataFrame
         high=np.minimum(p + error, 1),
         n=resamples,
     )
-
-
-def pairs_of(methods: Sequence[str]) -> list[tuple[int, int]]:
-    """Positions of what is compared: every method with every baseline but itself.
-
-    An SAE's features are compared with its controls, too: the same text and model without the SAE,
-    and without what it has learnt.
-    """
-    place = {method: number for number, method in enumerate(methods)}
-    return [
-        (place[a], place[b])
-        for a in methods
-        for b in (*BASELINES, *(CONTROLS if a in LEARNT else ()))
-        if b in place and a != b
-    ]
 
 
 def _newey_west_rows(peers: Peers, returns: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from finsae.benchmark.clusters import Clusters, cluster_correlation
 from finsae.benchmark.draws import Draws
-from finsae.benchmark.leaderboard import HEADLINE, Sample, check, pairs_of
+from finsae.benchmark.leaderboard import HEADLINE, Sample, check
+from finsae.benchmark.pairing import pairs_of
 from finsae.benchmark.panel import MIN_OBS, Panel
 from finsae.benchmark.peers import Peers, peer_correlation
 from finsae.benchmark.prediction import PeerReturns, monthly_series, newey_west, peer_r2

@@ -12,6 +12,7 @@ from finsae.checks import DataError
 from finsae.cli import autoencoder, companies, study
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
+from finsae.cli.tune import tune
 
 app = typer.Typer(
     help="Which companies are alike, and why; and whether that is worth anything.",
@@ -27,6 +28,7 @@ for command in (
     companies.peers,
     companies.explain,
     benchmark,
+    tune,
     study.backtest,
     study.report,
 ):

@@ -8,6 +8,7 @@ from finsae.pipeline.chain import (
     run,
     score_files,
     trade_files,
+    tune_files,
     walk_forward_files,
 )
 from finsae.pipeline.footing import Windows, windows
@@ -17,6 +18,7 @@ from finsae.pipeline.reading import activate, build_features, embed
 from finsae.pipeline.scoring import run_benchmark, walk_forward
 from finsae.pipeline.trading import run_backtest
 from finsae.pipeline.training import train_sae
+from finsae.pipeline.tuning import tune
 
 __all__ = [
     "Windows",
@@ -38,6 +40,8 @@ __all__ = [
     "similarities",
     "trade_files",
     "train_sae",
+    "tune",
+    "tune_files",
     "walk_forward",
     "walk_forward_files",
     "windows",

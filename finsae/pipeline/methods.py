@@ -141,7 +141,7 @@ def similarities(
     makers: Makers = {
         **_from_text(past, own, known, tickers),
         **_from_codes(past.companies.loc[list(tickers), "sic"]),
-        "past-correlation": lambda: past_correlation(_recent(past, tickers, past_months)),
+        "past-correlation": lambda: past_correlation(recent_returns(past, tickers, past_months)),
         "random": lambda: uninformed(tickers),
     }
     for name in methods or ():
@@ -240,7 +240,7 @@ def with_controls(universe: Universe, own: Readings, names: Sequence[str]) -> Re
     return found
 
 
-def _recent(past: Universe, tickers: Sequence[str], months: int) -> pd.DataFrame:
+def recent_returns(past: Universe, tickers: Sequence[str], months: int) -> pd.DataFrame:
     """Daily log returns of the last months before the cut."""
     if past.prices.empty:
         raise DataError("there are no prices up to the cut: choose a later one")

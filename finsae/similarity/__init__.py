@@ -2,6 +2,7 @@
 
 from finsae.similarity.components import effective_dimension, principal_components
 from finsae.similarity.correlation import pairwise_correlation
+from finsae.similarity.learning import blend, learnt_weights
 from finsae.similarity.methods import (
     cosine,
     past_correlation,
@@ -12,9 +13,11 @@ from finsae.similarity.methods import (
 from finsae.similarity.nearest import has_ties, peer_index, peers
 
 __all__ = [
+    "blend",
     "cosine",
     "effective_dimension",
     "has_ties",
+    "learnt_weights",
     "pairwise_correlation",
     "past_correlation",
     "peer_index",
