@@ -58,7 +58,8 @@ def record(
         "settings": plain(settings),
         "outcome": plain(outcome),
     }
-    with alone(target):  # of two processes, none loses the other's line
+    with alone(target.parent):  # of two processes, none loses the other's line
+        read(target)  # a damaged ledger is mended by hand, not grown
         known = target.read_text() if target.is_file() else ""
         with atomic_path(target) as temporary:
             temporary.write_text(known + json.dumps(line) + "\n")
