@@ -2,7 +2,7 @@
 
 from finsae.benchmark.clusters import cluster_sizes
 from finsae.benchmark.eligible import eligible
-from finsae.benchmark.leaderboard import score
+from finsae.benchmark.leaderboard import find_peers, score
 from finsae.benchmark.periods import by_year, monthly, over_months, periods, stretches
 
 VERSION = 3  # raised when scores of the same similarities and returns change
@@ -11,6 +11,7 @@ __all__ = [
     "by_year",
     "cluster_sizes",
     "eligible",
+    "find_peers",
     "monthly",
     "over_months",
     "periods",

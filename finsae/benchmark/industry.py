@@ -14,7 +14,7 @@ from finsae.benchmark.measured import Measured
 from finsae.benchmark.panel import Drawn, Panel, pieces
 from finsae.benchmark.peers import Peers, company_means
 from finsae.cluster.labels import renumber
-from finsae.similarity import has_ties, peer_index
+from finsae.similarity import peer_sets
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -53,13 +53,15 @@ def peers_inside(
     sets: list[IntArray] = []
     for number, table in enumerate(methods.values()):
         values = table.to_numpy()
-        blocks = [values[np.ix_(inside, inside)] for inside in members]
-        times = draws if any(has_ties(block, k) for block in blocks) else 1
-        rng = np.random.default_rng(seed)
-        for _ in range(times):
+        found = [
+            inside[peer_sets(values[np.ix_(inside, inside)], k, draws=draws, seed=seed)]
+            for inside in members
+        ]
+        times = max((len(block) for block in found), default=1)
+        for draw in range(times):
             chosen = np.full((len(industry), k), -1)
-            for inside, block in zip(members, blocks, strict=True):
-                chosen[inside] = inside[peer_index(block, k, rng)]
+            for inside, block in zip(members, found, strict=True):
+                chosen[inside] = block[draw % len(block)]  # without ties there is one
             sets.append(chosen)
         owner += [number] * times
     return Peers(tuple(methods), np.array(owner), np.stack(sets))

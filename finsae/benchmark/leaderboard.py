@@ -58,6 +58,7 @@ def score(
     *,
     past: pd.DataFrame | None = None,
     settings: Benchmark | None = None,
+    peers: Peers | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Score methods and clusterings on returns that came after they were made.
@@ -104,6 +105,8 @@ def score(
         Monthly log returns up to the cut of the same companies: hedge ratios are fitted on them.
     settings : Benchmark, optional
         Number of peers, of random draws for methods that tie, and of resamples.
+    peers : Peers, optional
+        Of `find_peers` with the same methods, returns and settings, where they are there already.
     seed : int
         Of the draws.
 
@@ -121,7 +124,7 @@ def score(
     check(methods, clusters, returns, k=settings.k)
     tickers = returns.columns
     tables = {name: table.loc[tickers, tickers] for name, table in methods.items()}
-    peers = Peers.of(tables, settings.k, draws=settings.draws, seed=seed)
+    peers = peers or Peers.of(tables, settings.k, draws=settings.draws, seed=seed)
     labels = {name: column.reindex(tickers) for name, column in clusters.items()}
     measures: list[Measure] = [
         *_peer_measures(peers, returns, past),
@@ -139,6 +142,32 @@ def score(
     ]
     found = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return found[list(SCORE_COLUMNS)]
+
+
+def find_peers(
+    methods: Mapping[str, pd.DataFrame],
+    returns: pd.DataFrame,
+    *,
+    settings: Benchmark | None = None,
+    seed: int = 0,
+) -> Peers:
+    """Name every method's peers of the companies of some returns.
+
+    Parameters
+    ----------
+    methods, returns, settings, seed
+        As in `score`.
+
+    Raises
+    ------
+    DataError
+        As `score`.
+    """
+    settings = settings or Benchmark()
+    check(methods, {}, returns, k=settings.k)
+    tickers = returns.columns
+    tables = {name: table.loc[tickers, tickers] for name, table in methods.items()}
+    return Peers.of(tables, settings.k, draws=settings.draws, seed=seed)
 
 
 def _peer_measures(peers: Peers, returns: pd.DataFrame, past: pd.DataFrame | None) -> list[Measure]:

@@ -13,7 +13,7 @@ import pandas as pd
 from finsae.benchmark.draws import Draws, quantile, weighted_mean
 from finsae.benchmark.measured import Measured
 from finsae.benchmark.panel import Drawn, Panel, pieces
-from finsae.similarity import has_ties, peer_index
+from finsae.similarity import peer_sets
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -53,11 +53,9 @@ class Peers:
         owner: list[int] = []
         sets: list[IntArray] = []
         for number, similarity in enumerate(methods.values()):
-            values = similarity.to_numpy()
-            times = draws if has_ties(values, k) else 1
-            rng = np.random.default_rng(seed)
-            sets += [peer_index(values, k, rng) for _ in range(times)]
-            owner += [number] * times
+            found = peer_sets(similarity.to_numpy(), k, draws=draws, seed=seed)
+            sets += list(found)
+            owner += [number] * len(found)
         return cls(tuple(methods), np.array(owner), np.stack(sets))
 
     def average(self, by_set: Sequence[FloatArray]) -> FloatArray:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from finsae.benchmark.clusters import Clusters, cluster_correlation
 from finsae.benchmark.draws import Draws
-from finsae.benchmark.leaderboard import HEADLINE, Sample, check
+from finsae.benchmark.leaderboard import HEADLINE, Sample
 from finsae.benchmark.pairing import pairs_of
 from finsae.benchmark.panel import MIN_OBS, Panel
 from finsae.benchmark.peers import Peers, peer_correlation
@@ -25,11 +25,8 @@ CONTEMPORANEOUS = 12
 
 
 def by_year(
-    methods: Mapping[str, pd.DataFrame],
+    peers: Peers,
     returns: pd.DataFrame,
-    *,
-    settings: Benchmark | None = None,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Peer correlation of every method in each calendar year, for the eye.
 
@@ -38,8 +35,10 @@ def by_year(
 
     Parameters
     ----------
-    methods, returns, settings, seed
-        As in `finsae.benchmark.score`, whose peers these are.
+    peers : Peers
+        See `finsae.benchmark.find_peers`.
+    returns : DataFrame
+        Monthly log returns of the same companies.
 
     Returns
     -------
@@ -47,7 +46,6 @@ def by_year(
         ``method, year, value, months``, and method ``population``. A pair needs six common months;
         a year with fewer is left out.
     """
-    peers = _peers(methods, returns, settings=settings or Benchmark(), seed=seed)
     everyone = Clusters.of({}, returns.shape[1])
     years = []
     for year, months in returns.groupby(pd.DatetimeIndex(returns.index).year):
@@ -90,7 +88,7 @@ def stretches(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, pd.DataFra
 
 
 def periods(
-    methods: Mapping[str, pd.DataFrame],
+    peers: Peers,
     returns: Mapping[str, pd.DataFrame],
     *,
     settings: Benchmark | None = None,
@@ -100,8 +98,8 @@ def periods(
 
     Parameters
     ----------
-    methods : mapping of str to DataFrame
-        As in `finsae.benchmark.score`.
+    peers : Peers
+        See `finsae.benchmark.find_peers`.
     returns : mapping of str to DataFrame
         Monthly log returns by the name of the stretch, all of the same companies.
     settings, seed
@@ -119,7 +117,6 @@ def periods(
     for name, months in returns.items():
         if len(months) < MIN_OBS:
             continue
-        peers = _peers(methods, months, settings=settings, seed=seed)
         least = min(MIN_OBS, len(months) // 2)
         measures = [
             partial(peer_r2, peers, PeerReturns.of(months, peers)),
@@ -135,15 +132,8 @@ def periods(
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def monthly(
-    methods: Mapping[str, pd.DataFrame],
-    returns: pd.DataFrame,
-    *,
-    settings: Benchmark | None = None,
-    seed: int = 0,
-) -> pd.DataFrame:
+def monthly(peers: Peers, returns: pd.DataFrame) -> pd.DataFrame:
     """Compute every method's adjusted R-squared of each month, months x methods."""
-    peers = _peers(methods, returns, settings=settings or Benchmark(), seed=seed)
     series = monthly_series(peers, PeerReturns.of(returns, peers))
     return pd.DataFrame(series.T, index=returns.index, columns=list(peers.methods))
 
@@ -179,12 +169,3 @@ def over_months(series: pd.DataFrame) -> pd.DataFrame:
         for method, versus, values in wanted
     ]
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
-
-
-def _peers(
-    methods: Mapping[str, pd.DataFrame], returns: pd.DataFrame, *, settings: Benchmark, seed: int
-) -> Peers:
-    check(methods, {}, returns, k=settings.k)
-    tickers = returns.columns
-    tables = {name: table.loc[tickers, tickers] for name, table in methods.items()}
-    return Peers.of(tables, settings.k, draws=settings.draws, seed=seed)

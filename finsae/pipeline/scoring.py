@@ -12,6 +12,7 @@ from finsae.benchmark import (
     by_year,
     cluster_sizes,
     eligible,
+    find_peers,
     monthly,
     over_months,
     periods,
@@ -32,7 +33,8 @@ from finsae.pipeline.methods import (
     with_controls,
 )
 from finsae.result import Result
-from finsae.similarity import peers, shared_label
+from finsae.similarity import peers as peer_table
+from finsae.similarity import shared_label
 from finsae.store import hash_frame
 from finsae.universe import Universe, as_day
 
@@ -124,16 +126,17 @@ def scored(universe: Universe, compared: Compared, run: Run) -> Result:
     )
     clusters |= compared.labels
     returns, before = compared.future.monthly[tickers], past.monthly[tickers]
-    scores = score(similarity, clusters, returns, past=before, settings=settings, seed=run.seed)
+    peers = find_peers(similarity, returns, settings=settings, seed=run.seed)
+    scores = score(
+        similarity, clusters, returns, past=before, settings=settings, peers=peers, seed=run.seed
+    )
     sizes = [cluster_sizes(found).assign(clusterer=name) for name, found in clusters.items()]
     tables = {
         **_long(similarity, clusters, run),
         "cluster_sizes": pd.concat(sizes, ignore_index=True),
         "excluded": compared.excluded,
-        "by_year": by_year(similarity, returns, settings=settings, seed=run.seed),
-        "periods": periods(
-            similarity, stretches(before, returns), settings=settings, seed=run.seed
-        ),
+        "by_year": by_year(peers, returns),
+        "periods": periods(peers, stretches(before, returns), settings=settings, seed=run.seed),
     }
     dates = windows(universe, run)
     made = made_of(universe, features, run, dates=dates, tickers=tickers)
@@ -177,9 +180,10 @@ def walk_forward(
         compared = compare(universe, features, run, cut=cut)
         year = compared.future.monthly[compared.tickers].iloc[:YEAR]
         settings = run.benchmark
-        found = periods(compared.similarity, {"year": year}, settings=settings, seed=run.seed)
+        peers = find_peers(compared.similarity, year, settings=settings, seed=run.seed)
+        found = periods(peers, {"year": year}, settings=settings, seed=run.seed)
         parts.append(found.drop(columns="period").assign(cut=f"{cut:%Y-%m-%d}"))
-        series.append(monthly(compared.similarity, year, settings=settings, seed=run.seed))
+        series.append(monthly(peers, year))
         tickers = compared.tickers
     dates = windows(universe, replace(run, data=replace(run.data, cut=str(cuts[0]))))
     made = made_of(universe, features, run, dates=dates, tickers=tickers)
@@ -202,7 +206,7 @@ def _long(
 ) -> dict[str, pd.DataFrame]:
     """Peers and cluster labels of all methods, one below the other."""
     nearest = [
-        peers(table, run.benchmark.k, random_state=run.seed).assign(method=name)
+        peer_table(table, run.benchmark.k, random_state=run.seed).assign(method=name)
         for name, table in similarity.items()
     ]
     labels = [

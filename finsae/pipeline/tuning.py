@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from finsae.benchmark import eligible
+from finsae.benchmark import eligible, find_peers
 from finsae.benchmark.draws import Draws
 from finsae.benchmark.panel import Panel
 from finsae.benchmark.peers import Peers, peer_correlation
@@ -284,7 +284,8 @@ def open_period(
     for choice in choices:
         for name, variant in variants(choice):
             methods[name] = similarity_of(variant, found, learnt)
-    table = periods(methods, {"after": returns}, settings=run.benchmark, seed=run.seed)
+    peers = find_peers(methods, returns, settings=run.benchmark, seed=run.seed)
+    table = periods(peers, {"after": returns}, settings=run.benchmark, seed=run.seed)
     return table.drop(columns=["period", "months"])
 
 

@@ -10,7 +10,7 @@ from finsae.similarity.methods import (
     shared_prefix,
     uninformed,
 )
-from finsae.similarity.nearest import has_ties, peer_index, peers
+from finsae.similarity.nearest import has_ties, peer_index, peer_sets, peers
 
 __all__ = [
     "blend",
@@ -21,6 +21,7 @@ __all__ = [
     "pairwise_correlation",
     "past_correlation",
     "peer_index",
+    "peer_sets",
     "peers",
     "principal_components",
     "shared_label",

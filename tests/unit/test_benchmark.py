@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finsae.benchmark import by_year, cluster_sizes, score
+from finsae.benchmark import by_year, cluster_sizes, find_peers, score
 from finsae.benchmark.clusters import Clusters, cluster_correlation
 from finsae.benchmark.draws import Draws, quantile, weighted_mean
 from finsae.benchmark.interval import adjusted_p, bounds
@@ -357,9 +357,8 @@ def test_all_problems_come_at_once():
 
 def test_by_year_is_the_year_alone():
     methods, _, returns = world()
-    table = by_year(
-        methods, returns.iloc[:-8], settings=Benchmark(k=4)
-    )  # 2016 keeps four months: left out
+    found = find_peers(methods, returns, settings=Benchmark(k=4))
+    table = by_year(found, returns.iloc[:-8])  # 2016 keeps four months: left out
     assert set(table["year"]) == {2013, 2014, 2015}
     assert set(table["method"]) == {*methods, "population"}
     found = table.query("method == 'sae' and year == 2014").iloc[0]

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from statsmodels.api import OLS, add_constant
 
-from finsae.benchmark import over_months, periods, score, stretches
+from finsae.benchmark import find_peers, over_months, periods, score, stretches
 from finsae.benchmark.draws import Draws
 from finsae.benchmark.industry import agreement, industry_lift, peers_inside
 from finsae.benchmark.leaderboard import market_residuals
@@ -210,7 +210,7 @@ def test_a_period_is_scored_as_if_there_were_no_other():
     few = Benchmark(k=3, draws=2, resamples=20)
     methods = {"sae": similarity, "random": uninformed(NAMES)}
     parts = {"a": returns.iloc[:12], "short": returns.iloc[:11], "b": returns.iloc[12:48]}
-    table = periods(methods, parts, settings=few)
+    table = periods(find_peers(methods, returns, settings=few), parts, settings=few)
     assert table.groupby("period")["months"].first().to_dict() == {"a": 12, "b": 36}
     assert table[["value", "low", "high"]].notna().all(axis=None)
     one = table.query("method == 'sae' and metric == 'peer_r2' and versus == '' and period == 'a'")
