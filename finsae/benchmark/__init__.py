@@ -3,6 +3,7 @@
 from finsae.benchmark.clusters import cluster_sizes
 from finsae.benchmark.eligible import eligible
 from finsae.benchmark.leaderboard import find_peers, score
+from finsae.benchmark.length import length_correlation
 from finsae.benchmark.periods import by_year, monthly, over_months, periods, stretches
 
 VERSION = 3  # raised when scores of the same similarities and returns change
@@ -12,6 +13,7 @@ __all__ = [
     "cluster_sizes",
     "eligible",
     "find_peers",
+    "length_correlation",
     "monthly",
     "over_months",
     "periods",

@@ -31,6 +31,7 @@ LEVELS = (
     "peer_residual_correlation",
     "hedged_variance",
     "industry_lift",
+    "length_correlation",
 )
 GROUPED = ("mc", "pair_weighted", "coverage_adjusted", "coverage", "ari", "ami")
 PAIRED = ("peer_r2", "peer_correlation")

@@ -13,7 +13,7 @@ from scipy import sparse
 from finsae.checks import DataError, one_of
 from finsae.cluster import choose_threshold
 from finsae.config import Reading, build
-from finsae.features import Features, idf
+from finsae.features import Features, idf, standing_out
 from finsae.features.pooling import Matrix
 from finsae.methods import BASELINES, CONTROLS, LABELS, READINGS, SCHEMES, in_order
 from finsae.pipeline.reading import build_features, embed
@@ -79,7 +79,7 @@ def readings(features: Features | Readings) -> Readings:
 
 
 def weighted(features: Features, known: Sequence[str]) -> Features:
-    """Weight features by their idf among the companies known by a date, and among no others.
+    """Weight features by their idf among the companies known by a date, and keep the strongest.
 
     Parameters
     ----------
@@ -92,11 +92,13 @@ def weighted(features: Features, known: Sequence[str]) -> Features:
     Returns
     -------
     Features
-        All companies of `features`.
+        All companies of `features`; of each, as many features as its reading says
+        (`finsae.features.standing_out`).
     """
-    if not reading_of(features).idf or len(known) < MIN_IDF:
-        return features
-    return features.weighted(idf(rows(features, known)))
+    how = reading_of(features)
+    if how.idf and len(known) >= MIN_IDF:
+        features = features.weighted(idf(rows(features, known)))
+    return replace(features, matrix=standing_out(features.matrix, how.strongest))
 
 
 def rows(features: Features, tickers: Sequence[str]) -> sparse.csr_array:

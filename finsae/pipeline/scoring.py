@@ -13,6 +13,7 @@ from finsae.benchmark import (
     cluster_sizes,
     eligible,
     find_peers,
+    length_correlation,
     monthly,
     over_months,
     periods,
@@ -130,6 +131,8 @@ def scored(universe: Universe, compared: Compared, run: Run) -> Result:
     scores = score(
         similarity, clusters, returns, past=before, settings=settings, peers=peers, seed=run.seed
     )
+    length = length_correlation(similarity, past.companies["description"], seed=run.seed)
+    scores = pd.concat([scores, length], ignore_index=True)
     sizes = [cluster_sizes(found).assign(clusterer=name) for name, found in clusters.items()]
     tables = {
         **_long(similarity, clusters, run),

@@ -41,6 +41,11 @@ PEERS: dict[str, Metric] = {
         "variance that is left of a company's later returns when it is hedged with the basket of "
         "its peers, the hedge ratio fitted before the cut; median over companies, lower is better",
     ),
+    "length_correlation": Metric(
+        "Length",
+        "correlation of similarity with the lengths of the two descriptions, over all pairs: how "
+        "much a method takes companies for alike because much is written about both",
+    ),
     "industry_lift": Metric(
         "Lift inside industry",
         "mean correlation with the nearest peers inside the own major group, less that with all "
