@@ -35,7 +35,7 @@ from finsae.pipeline.methods import (
 from finsae.pipeline.reading import embed
 from finsae.plugins import make
 from finsae.result import Result
-from finsae.similarity import blend, cosine, learnt_weights, past_correlation
+from finsae.similarity import PairRegression, blend, cosine, past_correlation
 from finsae.store import hash_frame, progress, provenance
 from finsae.universe import Universe, as_day
 
@@ -115,7 +115,7 @@ class Tuner:
     ) -> None:
         self.run = run
         self.windows = [window(universe, features, run, cut) for cut in cuts]
-        self.learnt: dict[tuple[pd.Timestamp, str, float], np.ndarray] = {}
+        self.learnt = Learnt()
         self.lines: list[dict[str, Any]] = []
 
     def tune(self, family: str, names: Sequence[str]) -> Choice:
@@ -126,12 +126,15 @@ class Tuner:
         return self._best(blends, "blend")
 
     def _best(self, choices: Sequence[Choice], stage: str) -> Choice:
-        scores = []
-        for choice in choices:
-            by_cut = {f"{w.cut:%Y-%m-%d}": self._score(choice, w) for w in self.windows}
-            scores.append(float(np.mean(list(by_cut.values()))))
-            self.lines.append({"stage": stage, **asdict(choice), "mean": scores[-1], **by_cut})
-        return choices[int(np.argmax(scores))]  # the first of equals: the simplest
+        scores = np.empty((len(choices), len(self.windows)))
+        for column, at in enumerate(self.windows):
+            scores[:, column] = [self._score(choice, at) for choice in choices]
+        means = scores.mean(axis=1)
+        cuts = [f"{at.cut:%Y-%m-%d}" for at in self.windows]
+        for choice, mean, line in zip(choices, means, scores, strict=True):
+            by_cut = dict(zip(cuts, line, strict=True))
+            self.lines.append({"stage": stage, **asdict(choice), "mean": mean, **by_cut})
+        return choices[int(np.argmax(means))]  # the first of equals: the simplest
 
     def _score(self, choice: Choice, window: Window) -> float:
         similarity = similarity_of(choice, window, self.learnt)
@@ -142,17 +145,30 @@ class Tuner:
         return float(found.values[0, 0])
 
 
-def similarity_of(
-    choice: Choice, window: Window, learnt: dict[tuple[pd.Timestamp, str, float], np.ndarray]
-) -> pd.DataFrame:
-    """Compute the similarity of a choice at a cut; weights that were learnt before are reused."""
-    matrix, names = window.matrices[choice.reading], window.past.index
+class Learnt:
+    """Weights that were learnt before are found again; of the regressions, the last is kept."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[pd.Timestamp, str, float], np.ndarray] = {}
+        self.last: tuple[tuple[pd.Timestamp, str], PairRegression] | None = None
+
+    def weights(self, at: Window, reading: str, ridge: float) -> np.ndarray:
+        """Weights of a reading's features by the correlation of returns up to a cut."""
+        place = (at.cut, reading)
+        if (*place, ridge) not in self.found:
+            if self.last is None or self.last[0] != place:
+                self.last = None  # one matrix of features x features is enough
+                self.last = place, PairRegression(at.matrices[reading], at.past.to_numpy())
+            self.found[*place, ridge] = self.last[1].weights(ridge)
+        return self.found[*place, ridge]
+
+
+def similarity_of(choice: Choice, window: Window, learnt: Learnt) -> pd.DataFrame:
+    """Compute the similarity of a choice at a cut."""
+    matrix = window.matrices[choice.reading]
     if choice.ridge is not None:
-        place = (window.cut, choice.reading, choice.ridge)
-        if place not in learnt:
-            learnt[place] = learnt_weights(matrix, window.past.to_numpy(), ridge=choice.ridge)
-        matrix = _scaled(matrix, np.sqrt(learnt[place]))
-    text = cosine(matrix, names)
+        matrix = _scaled(matrix, np.sqrt(learnt.weights(window, choice.reading, choice.ridge)))
+    text = cosine(matrix, window.past.index)
     return blend(text, window.past, choice.weight) if choice.weight else text
 
 
@@ -279,7 +295,7 @@ def open_period(
     choices: Sequence[Choice], found: Window, returns: pd.DataFrame, run: Run
 ) -> pd.DataFrame:
     """Score the choices after the cut: as read, as learnt, and blended with past correlation."""
-    learnt: dict[tuple[pd.Timestamp, str, float], np.ndarray] = {}
+    learnt = Learnt()
     methods = {"past-correlation": found.past}
     for choice in choices:
         for name, variant in variants(choice):

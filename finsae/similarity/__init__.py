@@ -2,7 +2,7 @@
 
 from finsae.similarity.components import effective_dimension, principal_components
 from finsae.similarity.correlation import pairwise_correlation
-from finsae.similarity.learning import blend, learnt_weights
+from finsae.similarity.learning import PairRegression, blend, learnt_weights
 from finsae.similarity.methods import (
     cosine,
     past_correlation,
@@ -13,6 +13,7 @@ from finsae.similarity.methods import (
 from finsae.similarity.nearest import has_ties, peer_index, peer_sets, peers
 
 __all__ = [
+    "PairRegression",
     "blend",
     "cosine",
     "effective_dimension",

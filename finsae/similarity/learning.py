@@ -16,11 +16,11 @@ Matrix = sparse.csr_array | sparse.csr_matrix | FloatArray
 
 STEPS = 300
 CLOSE = 1e-5  # relative change of the weights at which the search stops
-LEAST = 3  # companies that a feature needs for its weight to be learnt
+LEAST = 5  # companies that a feature needs for its weight to be learnt
 MOST = 12_000  # features whose weights are learnt: their Gram matrix is kept
 
 
-def learnt_weights(matrix: Matrix, target: FloatArray, *, ridge: float) -> npt.NDArray[np.float64]:
+class PairRegression:
     """Weigh features so that companies which share them are as alike as their past returns were.
 
     With z the companies' unit rows, minimised over w >= 0 is the sum over pairs of
@@ -40,32 +40,40 @@ def learnt_weights(matrix: Matrix, target: FloatArray, *, ridge: float) -> npt.N
         Weighted features, one row per company.
     target : ndarray [n, n]
         Correlation of returns before the cut; missing pairs count as the mean.
-    ridge : float
-        Above 0.
-
-    Returns
-    -------
-    ndarray [F]
-        1 for features of fewer than three companies, and where more than 12,000 features remain,
-        for the rarest.
 
     Raises
     ------
     DataError
-        If `ridge` is not above 0, or `target` is of other companies.
+        If `target` is of other companies.
     """
-    if not ridge > 0:
-        raise DataError(f"ridge is {ridge}: it must be above 0, or the past's noise is learnt")
-    if target.shape != (matrix.shape[0],) * 2:
-        raise DataError(f"{matrix.shape[0]} companies have a target of {target.shape}")
-    rows = _unit(matrix)
-    owners = (rows != 0).sum(axis=0)
-    kept = np.sort(np.argsort(-owners, kind="stable")[: min(MOST, int((owners >= LEAST).sum()))])
-    weights = np.ones(rows.shape[1])
-    if len(kept):
-        gram, moments = _normal_equations(rows[:, kept], _centred_pairs(target))
-        weights[kept] = _non_negative_ridge(gram, moments, ridge)
-    return weights
+
+    def __init__(self, matrix: Matrix, target: FloatArray) -> None:
+        if target.shape != (matrix.shape[0],) * 2:
+            raise DataError(f"{matrix.shape[0]} companies have a target of {target.shape}")
+        rows = _unit(matrix)
+        owners = (rows != 0).sum(axis=0)
+        known = min(MOST, int((owners >= LEAST).sum()))
+        self.size = rows.shape[1]
+        self.kept = np.sort(np.argsort(-owners, kind="stable")[:known])
+        self.gram, self.moments = _normal_equations(rows[:, self.kept], _centred_pairs(target))
+
+    def weights(self, ridge: float) -> npt.NDArray[np.float64]:
+        """Solve for one strength of the ridge, above 0: weights [F].
+
+        They are 1 for features of fewer than five companies, and, where more than 12,000 remain,
+        for the rarest.
+        """
+        if not ridge > 0:
+            raise DataError(f"ridge is {ridge}: it must be above 0, or the past's noise is learnt")
+        found = np.ones(self.size)
+        if len(self.kept):
+            found[self.kept] = _non_negative_ridge(self.gram, self.moments, ridge)
+        return found
+
+
+def learnt_weights(matrix: Matrix, target: FloatArray, *, ridge: float) -> npt.NDArray[np.float64]:
+    """Solve one `PairRegression` for one ridge."""
+    return PairRegression(matrix, target).weights(ridge)
 
 
 def _unit(matrix: Matrix) -> FloatArray:
