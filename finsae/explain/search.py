@@ -1,0 +1,237 @@
+"""Companies by what they say: a query, an axis, a basket; and which features go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from finsae.checks import DataError
+from finsae.explain.pair import company_row, contributions
+from finsae.explain.places import places
+from finsae.explain.sentences import quote_of
+from finsae.features import Features
+
+FloatArray = npt.NDArray[np.floating[Any]]
+COLUMNS_AT_ONCE = 512
+LONG = 7  # letters above which a word's last three may differ ("distribution", "distributors")
+
+
+def quote_for(features: Features, vector: sparse.csr_array, ticker: str) -> str:
+    """Quote the sentence of a company's text that has most to do with a query.
+
+    Parameters
+    ----------
+    features : Features
+        As compared.
+    vector : CSR [1, F]
+        The query's features.
+    ticker : str
+
+    Returns
+    -------
+    str
+        With the words marked that carry most of the match; empty where nothing has a place.
+    """
+    row = features.position(ticker)
+    summands = contributions(features, vector, [row]).toarray().ravel()
+    read = places(features, row)
+    added = read.by_sentence() @ summands
+    if not len(added) or added.max() <= 0:
+        return ""
+    return quote_of(read, int(added.argmax()), read.shares @ summands)
+
+
+def labelled(features: Features, words: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Find features whose label begins a word like one of the given ones.
+
+    Parameters
+    ----------
+    features : Features
+    words : sequence of str
+        Endings are cut off: one letter of words of five to seven letters, three of longer ones.
+
+    Returns
+    -------
+    ndarray
+        Ids.
+    """
+    stems = tuple({stem(word.lower()) for word in words})
+    told = [
+        bool(stems) and any(part.startswith(stems) for part in str(label).split(", "))
+        for label in features.names["label"]
+    ]
+    return np.flatnonzero(told)
+
+
+def stem(word: str) -> str:
+    """Cut off what may differ between forms of a word: "distribution" and "distributors"."""
+    if len(word) > LONG:
+        return word[:-3]
+    return word[:-1] if len(word) > 4 else word
+
+
+def along(features: Features, ticker: str, axis: npt.NDArray[np.int64]) -> pd.Series:
+    """Similarity of a company with every company on some features alone.
+
+    It is Tanimoto's: a.b / (|a|^2 + |b|^2 - a.b) over the features of the axis, 1 only where both
+    say the same and as much. The cosine would take a company that has one of the features in
+    passing for identical with another such: few features leave few directions.
+
+    Parameters
+    ----------
+    features : Features
+        As compared.
+    ticker : str
+    axis : ndarray
+        Ids of the features.
+
+    Returns
+    -------
+    Series [n]
+        By ticker; 0 for companies that have none of the features.
+
+    Raises
+    ------
+    DataError
+        If the ticker is unknown, or the company has none of the features.
+    """
+    row = features.position(ticker)
+    part = sparse.csr_array(features.matrix[:, axis]).astype(np.float64)
+    mine = part[[row]]
+    length = float(mine.multiply(mine).sum())
+    if length == 0:
+        raise DataError(
+            f"{ticker}'s text has none of the {len(axis)} features of this axis: choose other "
+            "words, or peers without --on"
+        )
+    dot = (part @ mine.T.tocsr()).toarray().ravel()
+    squares = np.asarray(part.multiply(part).sum(axis=1)).ravel()
+    return pd.Series(dot / (squares + length - dot), index=features.companies.index)
+
+
+def basket(features: Features, tickers: Sequence[str], weights: Sequence[float]) -> Features:
+    """Make one company of several: the weighted mean of their rows, each of length 1.
+
+    Parameters
+    ----------
+    features : Features
+        As compared.
+    tickers : sequence of str
+        Each once.
+    weights : sequence of float
+        Positive, one per company; only their ratios count.
+
+    Returns
+    -------
+    Features
+        Of one row, named "basket". Its cosine with a company is the weighted mean of its members'
+        cosines with that company, divided by the row's length.
+
+    Raises
+    ------
+    DataError
+        If a ticker is unknown or named twice, a weight is missing or not positive, or no member
+        has a feature.
+    """
+    if len(set(tickers)) < len(tickers) or not len(tickers):
+        raise DataError("name every company of the basket once, and one at least")
+    shares = np.asarray(weights, dtype=np.float64)
+    if len(shares) != len(tickers) or not (np.isfinite(shares) & (shares > 0)).all():
+        raise DataError(f"{len(tickers)} companies need as many positive weights, not {weights}")
+    rows = sparse.vstack([company_row(features, ticker) for ticker in tickers]).astype(np.float64)
+    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+    if not lengths.any():
+        raise DataError("no company of the basket has a feature: there is nothing to be like")
+    scale = np.divide(shares / shares.sum(), lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    mean = sparse.csr_array((scale @ rows.tocsr()).reshape(1, -1))
+    one = pd.DataFrame({"description": [""]}, index=pd.Index(["basket"], name="ticker"))
+    return Features.build(mean, one, features.names["label"].tolist())
+
+
+def npmi(
+    features: Features, *, feature: int | None = None, min_companies: int = 5, top: int = 50
+) -> pd.DataFrame:
+    """List the pairs of features that companies have together more often than by chance.
+
+    Normalised pointwise mutual information (Bouma 2009): log(p_ab / (p_a p_b)) / -log p_ab, where
+    p is the share of companies; 1 where neither comes without the other, 0 for independent ones.
+    Features that fire on the same words score high without saying more than that.
+
+    Parameters
+    ----------
+    features : Features
+        A feature counts as had where its value is not 0.
+    feature : int, optional
+        Only pairs with this one.
+    min_companies : int, default 5
+        Companies that must have both.
+    top : int, default 50
+        Pairs listed, the highest first.
+
+    Returns
+    -------
+    DataFrame
+        ``a, b`` (ids), ``label_a, label_b, companies_a, companies_b, both, npmi``.
+
+    Raises
+    ------
+    DataError
+        If there is no such feature, or a number is below 1.
+    """
+    if feature is not None and not 0 <= feature < len(features.names):
+        raise DataError(f"no feature {feature}: ids go from 0 to {len(features.names) - 1}")
+    if min_companies < 1 or top < 1:
+        raise DataError("min_companies and top must be at least 1")
+    has = sparse.csc_array((features.matrix != 0).astype(np.float32))
+    owners = np.diff(has.indptr)
+    kept = np.flatnonzero(owners >= min_companies)
+    first = kept if feature is None else np.array([feature])
+    best = pd.DataFrame({"a": [], "b": [], "both": [], "npmi": []}).astype({"a": int, "b": int})
+    for start in range(0, len(first), COLUMNS_AT_ONCE):
+        block = _together(has, owners, first[start : start + COLUMNS_AT_ONCE], kept, min_companies)
+        if feature is None:
+            block = block[block["a"] < block["b"]]
+        best = pd.concat([best, block[block["a"] != block["b"]]])
+        best = best.sort_values(["npmi", "both"], ascending=False, kind="stable").head(top)
+    return _labelled_pairs(features, best.reset_index(drop=True), owners)
+
+
+def _together(
+    has: sparse.csc_array,
+    owners: npt.NDArray[np.int64],
+    block: npt.NDArray[np.int64],
+    kept: npt.NDArray[np.int64],
+    least: int,
+) -> pd.DataFrame:
+    """NPMI of the features of a block with all kept ones, where enough companies have both."""
+    n = has.shape[0]
+    both = (has[:, kept].T @ has[:, block].toarray()).T
+    i, j = np.nonzero(both >= least)
+    count = both[i, j].astype(np.float64)
+    a, b = block[i], kept[j]
+    mutual = np.log(n * count / (owners[a] * owners[b].astype(np.float64)))
+    surprise = -np.log(count / n)
+    value = np.divide(mutual, surprise, out=np.ones_like(mutual), where=surprise > 0)
+    return pd.DataFrame({"a": a, "b": b, "both": count.astype(np.int64), "npmi": value})
+
+
+def _labelled_pairs(features: Features, best: pd.DataFrame, owners: FloatArray) -> pd.DataFrame:
+    labels = features.names["label"].to_numpy()
+    a, b = best["a"].to_numpy(dtype=int), best["b"].to_numpy(dtype=int)
+    return pd.DataFrame(
+        {
+            "a": a,
+            "b": b,
+            "label_a": labels[a],
+            "label_b": labels[b],
+            "companies_a": owners[a],
+            "companies_b": owners[b],
+            "both": best["both"].to_numpy(dtype=int),
+            "npmi": best["npmi"].to_numpy(dtype=float),
+        }
+    )
