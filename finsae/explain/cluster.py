@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +12,12 @@ from scipy import sparse
 
 from finsae.checks import DataError
 from finsae.explain.contrast import contrast
+from finsae.explain.places import places
+from finsae.explain.words import by_word
 from finsae.features import Features
 
-SURE = 0.05  # largest q of a feature that may name a cluster
-NAMED = 2  # features in a name
+NAMED = 3  # words in a name
+READ = 25  # members whose texts name a cluster
 
 
 def explain_cluster(features: Features, members: Sequence[str], *, top: int = 8) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def explain_cluster(features: Features, members: Sequence[str], *, top: int = 8)
     loose = similarity.iloc[rows].sort_values(kind="stable")
     mix = industries(features.companies["sic"].iloc[rows])
     return {
-        "name": cluster_name(shared, len(rows)) or _by_industry(mix),
+        "name": cluster_name(features, rows) or _by_industry(mix),
         "members": features.companies.index[rows].tolist(),
         "others": len(outside),
         "features": shared.head(top).to_dict("records"),
@@ -69,30 +72,43 @@ def explain_cluster(features: Features, members: Sequence[str], *, top: int = 8)
     }
 
 
-def cluster_name(shared: pd.DataFrame, size: int) -> str:
-    """Name a cluster by the two features that tell it most clearly from the rest.
+def cluster_name(features: Features, rows: np.ndarray) -> str:
+    """Name a cluster by the words that carry its members' similarity with one another.
 
-    Only features count that at least half of the members have and whose q is at most 0.05; of
-    several with a word in common the first stands for all. Empty where there is none.
+    Every member's similarity with the others is divided among its words (as in
+    `finsae.explain.word_pairs`), and summed over the members; a word names the cluster if half of
+    them have it. Of large clusters the first 25 members are read.
 
     Parameters
     ----------
-    shared : DataFrame
-        Rows of `finsae.explain.contrast`, the clearest first.
-    size : int
-        Members.
+    features : Features
+        As compared.
+    rows : ndarray
+        The members' positions.
+
+    Returns
+    -------
+    str
+        Up to three words, the strongest first; empty where features have no place in the texts.
     """
-    sure = shared[(shared["inside"] * 2 >= size) & (shared["q"] <= SURE) & (shared["log_odds"] > 0)]
-    chosen: list[str] = []
-    said: set[str] = set()
-    for label in sure["label"].astype(str):
-        stems = {word.rstrip("s") for word in label.split(", ")}
-        if not stems & said:
-            chosen.append(label)
-            said |= stems
-        if len(chosen) == NAMED:
-            break
-    return " / ".join(chosen)
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    unit = _unit(features)
+    whole = np.asarray(unit[rows].sum(axis=0)).ravel()
+    added: Counter[str] = Counter()
+    owners: Counter[str] = Counter()
+    for row in rows[:READ]:
+        own = unit[[row]].toarray().ravel()
+        shares, words = by_word(places(features, int(row)))
+        told: Counter[str] = Counter()
+        for word, part in zip(words, shares @ (own * (whole - own)), strict=True):
+            if part > 0 and word.isalpha() and word.lower() not in ENGLISH_STOP_WORDS:
+                told[word.lower().removesuffix("s")] += part
+        added.update(told)
+        owners.update(told.keys())
+    common = [word for word in added if owners[word] * 2 >= min(len(rows), READ)]
+    stems = sorted(common, key=lambda word: (-added[word], word))[:NAMED]
+    return ", ".join(stems)
 
 
 def mean_similarity(features: Features, rows: np.ndarray) -> pd.Series:
@@ -105,13 +121,10 @@ def mean_similarity(features: Features, rows: np.ndarray) -> pd.Series:
     rows : ndarray
         Positions of the companies.
     """
-    matrix = sparse.csr_array(features.matrix).astype(np.float64)
-    lengths = np.sqrt(matrix.multiply(matrix).sum(axis=1))
-    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    unit = sparse.csr_array(sparse.diags_array(scale) @ matrix)
+    unit = _unit(features)
     total = unit @ np.asarray(unit[rows].sum(axis=0)).ravel()
     own = np.zeros(len(total))
-    own[rows] = lengths[rows] > 0
+    own[rows] = np.diff(unit.indptr)[rows] > 0
     among = np.isin(np.arange(len(total)), rows)
     mean = (total - own) / np.where(among, max(len(rows) - 1, 1), len(rows))
     return pd.Series(mean, index=features.companies.index)
@@ -119,12 +132,18 @@ def mean_similarity(features: Features, rows: np.ndarray) -> pd.Series:
 
 def industries(sic: pd.Series) -> list[dict[str, Any]]:
     """Count major groups (the first two digits of SIC codes), the commonest first."""
-    counts = sic.astype(object).where(sic.notna(), None).str[:2].value_counts(dropna=False)
-    mix = [
-        {"major_group": None if pd.isna(group) else str(group), "companies": int(count)}
-        for group, count in counts.items()
-    ]
+    counts = sic.fillna("").astype(str).str[:2].value_counts()
+    mix = [{"major_group": str(g) or None, "companies": int(count)} for g, count in counts.items()]
     return sorted(mix, key=lambda item: (-item["companies"], item["major_group"] or "~"))
+
+
+def _unit(features: Features) -> sparse.csr_array:
+    """Rows of length 1."""
+    matrix = sparse.csr_array(features.matrix).astype(np.float64)
+    matrix.eliminate_zeros()
+    lengths = np.sqrt(matrix.multiply(matrix).sum(axis=1))
+    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return sparse.csr_array(sparse.diags_array(scale) @ matrix)
 
 
 def _by_industry(mix: list[dict[str, Any]]) -> str:

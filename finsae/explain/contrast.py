@@ -36,8 +36,8 @@ def contrast(features: Features, inside: IntArray, outside: IntArray) -> pd.Data
         logarithm of the odds ratio with half a company added to every count, and its 95 % interval
         by Woolf's standard error, each feature by itself), ``q``: Fisher's exact two-sided p-value
         (twice the smaller tail), adjusted for the number of features by Benjamini and Hochberg
-        (1995). Features that all of both groups have, or none, are left out. The clearest first: by
-        log-odds over standard error.
+        (1995). Features that all of both groups have, or none, are left out. The clearest
+        first: by p-value.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _spread(features: Features, labels: list[str]) -> Features:
 
 def _has(features: Features, rows: IntArray) -> sparse.csr_array:
     chosen = sparse.csr_array(features.matrix)[rows]
-    return sparse.csr_array((chosen != 0).astype(np.int32))
+    return sparse.csr_array(chosen.astype(bool).astype(np.int32))
 
 
 def _having(features: Features, rows: IntArray) -> npt.NDArray[np.int64]:
@@ -173,5 +173,5 @@ def _ranked(
             "q": stats.false_discovery_control(p) if len(p) else p,
         }
     )
-    order = np.argsort(-log_odds / error, kind="stable")
+    order = np.lexsort((ids, -np.abs(log_odds), p))
     return table.iloc[order].reset_index(drop=True)

@@ -18,7 +18,8 @@ from finsae.features import Features
 
 FloatArray = npt.NDArray[np.floating[Any]]
 COLUMNS_AT_ONCE = 512
-LONG = 7  # letters above which a word's last three may differ ("distribution", "distributors")
+DENSE = 0.02  # share of companies that have a feature, above which products are dense
+STEM = 8  # letters in which two forms of a word must agree
 
 
 def quote_for(features: Features, vector: sparse.csr_array, ticker: str) -> str:
@@ -47,32 +48,33 @@ def quote_for(features: Features, vector: sparse.csr_array, ticker: str) -> str:
 
 
 def labelled(features: Features, words: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Find features whose label begins a word like one of the given ones.
+    """Find features with a label that is another form of one of the given words.
 
     Parameters
     ----------
     features : Features
     words : sequence of str
-        Endings are cut off: one letter of words of five to seven letters, three of longer ones.
+        Words are taken for one if they agree in their first eight letters, without a plural's "s";
+        stop words are left out.
 
     Returns
     -------
     ndarray
         Ids.
     """
-    stems = tuple({stem(word.lower()) for word in words})
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    stems = {stem(word.lower()) for word in words if word.lower() not in ENGLISH_STOP_WORDS}
     told = [
-        bool(stems) and any(part.startswith(stems) for part in str(label).split(", "))
+        not stems.isdisjoint(stem(part) for part in str(label).split(", "))
         for label in features.names["label"]
     ]
     return np.flatnonzero(told)
 
 
 def stem(word: str) -> str:
-    """Cut off what may differ between forms of a word: "distribution" and "distributors"."""
-    if len(word) > LONG:
-        return word[:-3]
-    return word[:-1] if len(word) > 4 else word
+    """Cut off what may differ between forms of a word: "distribution" and "distributing"."""
+    return word.rstrip("s")[:STEM]
 
 
 def along(features: Features, ticker: str, axis: npt.NDArray[np.int64]) -> pd.Series:
@@ -187,51 +189,59 @@ def npmi(
         raise DataError(f"no feature {feature}: ids go from 0 to {len(features.names) - 1}")
     if min_companies < 1 or top < 1:
         raise DataError("min_companies and top must be at least 1")
-    has = sparse.csc_array((features.matrix != 0).astype(np.float32))
-    owners = np.diff(has.indptr)
+    has = sparse.csc_array(features.matrix.astype(bool).astype(np.float32))
+    has.eliminate_zeros()
+    owners = np.diff(has.indptr).astype(np.float64)
     kept = np.flatnonzero(owners >= min_companies)
     first = kept if feature is None else np.array([feature])
-    best = pd.DataFrame({"a": [], "b": [], "both": [], "npmi": []}).astype({"a": int, "b": int})
+    columns = has[:, kept]
+    # a sparse product costs the square of a company's features
+    dense = columns.nnz > DENSE * columns.shape[0] * columns.shape[1]
+    known = columns.toarray() if dense else columns
+    best: list[tuple[npt.NDArray[Any], ...]] = []
     for start in range(0, len(first), COLUMNS_AT_ONCE):
-        block = _together(has, owners, first[start : start + COLUMNS_AT_ONCE], kept, min_companies)
-        if feature is None:
-            block = block[block["a"] < block["b"]]
-        best = pd.concat([best, block[block["a"] != block["b"]]])
-        best = best.sort_values(["npmi", "both"], ascending=False, kind="stable").head(top)
-    return _labelled_pairs(features, best.reset_index(drop=True), owners)
-
-
-def _together(
-    has: sparse.csc_array,
-    owners: npt.NDArray[np.int64],
-    block: npt.NDArray[np.int64],
-    kept: npt.NDArray[np.int64],
-    least: int,
-) -> pd.DataFrame:
-    """NPMI of the features of a block with all kept ones, where enough companies have both."""
-    n = has.shape[0]
-    both = (has[:, kept].T @ has[:, block].toarray()).T
-    i, j = np.nonzero(both >= least)
-    count = both[i, j].astype(np.float64)
-    a, b = block[i], kept[j]
-    mutual = np.log(n * count / (owners[a] * owners[b].astype(np.float64)))
-    surprise = -np.log(count / n)
-    value = np.divide(mutual, surprise, out=np.ones_like(mutual), where=surprise > 0)
-    return pd.DataFrame({"a": a, "b": b, "both": count.astype(np.int64), "npmi": value})
-
-
-def _labelled_pairs(features: Features, best: pd.DataFrame, owners: FloatArray) -> pd.DataFrame:
+        block = first[start : start + COLUMNS_AT_ONCE]
+        both = _both(has[:, block], known)
+        value = _npmi(both, owners[block], owners[kept], n=has.shape[0])
+        asked = both >= min_companies
+        asked &= block[:, None] < kept if feature is None else block[:, None] != kept
+        i, j = _largest(np.where(asked, value, -np.inf), top)
+        best.append((block[i], kept[j], both[i, j], value[i, j]))
+    a, b, count, value = (np.concatenate(part) for part in zip(*best, strict=True))
+    order = np.lexsort((b, a, -count, -value))[:top]
     labels = features.names["label"].to_numpy()
-    a, b = best["a"].to_numpy(dtype=int), best["b"].to_numpy(dtype=int)
     return pd.DataFrame(
         {
-            "a": a,
-            "b": b,
-            "label_a": labels[a],
-            "label_b": labels[b],
-            "companies_a": owners[a],
-            "companies_b": owners[b],
-            "both": best["both"].to_numpy(dtype=int),
-            "npmi": best["npmi"].to_numpy(dtype=float),
+            "a": a[order],
+            "b": b[order],
+            "label_a": labels[a[order]],
+            "label_b": labels[b[order]],
+            "companies_a": owners[a[order]].astype(np.int64),
+            "companies_b": owners[b[order]].astype(np.int64),
+            "both": count[order].astype(np.int64),
+            "npmi": value[order],
         }
     )
+
+
+def _both(block: sparse.csc_array, known: sparse.csc_array | FloatArray) -> FloatArray:
+    """Count the companies that have a feature of the block and a known one: block x known."""
+    if sparse.issparse(known):
+        return np.asarray((block.T @ known).toarray())
+    return np.asarray(block.toarray().T @ known)
+
+
+def _npmi(both: FloatArray, a: FloatArray, b: FloatArray, *, n: int) -> npt.NDArray[np.float64]:
+    """Normalised mutual information of counts; 1 where all companies have both."""
+    count = np.maximum(both, 1).astype(np.float64)
+    surprise = -np.log(count / n)
+    mutual = np.log(n * count / np.outer(a, b))
+    return np.divide(mutual, surprise, out=np.ones_like(mutual), where=surprise > 0)
+
+
+def _largest(value: FloatArray, top: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows and columns of the largest finite values, in no order."""
+    flat = value.ravel()
+    best = np.argpartition(flat, -top)[-top:] if len(flat) > top else np.arange(len(flat))
+    best = best[np.isfinite(flat[best])]
+    return best // value.shape[1], best % value.shape[1]

@@ -71,12 +71,14 @@ def sentence_view(features: Features, a: str, b: str, *, top: int = 5) -> Senten
     summands = shared.toarray().ravel()
     read = [places(features, row) for row in rows]
     parts = [place.by_sentence() for place in read]
-    tables = [sentence_table(*both, summands) for both in zip(read, parts, strict=True)]
+    of_a, of_b = (sentence_table(*both, summands) for both in zip(read, parts, strict=True))
     pairs = _pairs(parts, summands)
-    told = [_told(features, row, (read, parts), summands) for row in pairs.head(top).to_dict("records")]
+    told = [
+        _told(features, row, (read, parts), summands) for row in pairs.head(top).to_dict("records")
+    ]
     columns = ["features", "quote_a", "quote_b"]
     quoted = pd.DataFrame(told, columns=columns, dtype=object).reindex(pairs.index, fill_value="")
-    return SentenceView(*tables, pd.concat([pairs, quoted], axis=1))
+    return SentenceView(of_a, of_b, pd.concat([pairs, quoted], axis=1))
 
 
 def sentence_table(read: Places, part: sparse.csr_array, summands: FloatArray) -> pd.DataFrame:
@@ -98,7 +100,8 @@ def sentence_table(read: Places, part: sparse.csr_array, summands: FloatArray) -
     table["quote"] = [quote_of(read, number, weights) for number in table["sentence"]]
     elsewhere = float(summands.sum() - added.sum())
     if abs(elsewhere) > 1e-9:
-        table.loc[len(table)] = [NOWHERE, 0, 0, elsewhere, ""]
+        last = {"sentence": NOWHERE, "start": 0, "end": 0, "contribution": elsewhere, "quote": ""}
+        table = pd.concat([table, pd.DataFrame([last])], ignore_index=True)
     return table
 
 
@@ -146,7 +149,7 @@ def _told(
     mine, their = part_a[[pair["a"]]].toarray().ravel(), part_b[[pair["b"]]].toarray().ravel()
     joint = summands * mine * their
     best = np.argsort(-joint, kind="stable")
-    labels = features.names["label"].iloc[best[:NAMED * 3]]
+    labels = features.names["label"].iloc[best[: NAMED * 3]]
     shown = list(dict.fromkeys(str(label) for label in labels))[:NAMED]
     quotes = (
         quote_of(read_a, pair["a"], read_a.shares @ (summands * their)),

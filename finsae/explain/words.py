@@ -58,7 +58,8 @@ def word_pairs(features: Features, a: str, b: str, *, top: int = 10) -> pd.DataF
     )
     rest = float(shared.data.sum() - table["contribution"].sum())
     if abs(rest) > 1e-9:
-        table.loc[len(table)] = [OTHER_WORDS, OTHER_WORDS, rest]
+        last = {"a": OTHER_WORDS, "b": OTHER_WORDS, "contribution": rest}
+        table = pd.concat([table, pd.DataFrame([last])], ignore_index=True)
     return table
 
 

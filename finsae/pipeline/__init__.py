@@ -1,6 +1,6 @@
 """The chain from descriptions to scores, and the questions a user asks of its results."""
 
-from finsae.pipeline.answers import all_peers, company_peers, explain_pair
+from finsae.pipeline.answers import all_peers, axis_peers, basket_peers, company_peers
 from finsae.pipeline.chain import (
     load_features,
     open_inputs,
@@ -10,30 +10,41 @@ from finsae.pipeline.chain import (
     trade_files,
 )
 from finsae.pipeline.comparison import Windows, run_backtest, run_benchmark, windows
+from finsae.pipeline.deletion import deletion_check, deletion_summary
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
+from finsae.pipeline.query import read_like, search
 from finsae.pipeline.reading import activate, build_features, embed
+from finsae.pipeline.reasons import explain_pair, group_difference, why_cluster
 from finsae.pipeline.training import train_sae
 
 __all__ = [
     "Windows",
     "activate",
     "all_peers",
+    "axis_peers",
+    "basket_peers",
     "build_features",
     "clusterings",
     "company_peers",
+    "deletion_check",
+    "deletion_summary",
     "embed",
     "explain_pair",
+    "group_difference",
     "load_features",
     "open_inputs",
     "open_universe",
     "pictures",
+    "read_like",
     "run",
     "run_backtest",
     "run_benchmark",
     "score_files",
+    "search",
     "similarities",
     "trade_files",
     "train_sae",
+    "why_cluster",
     "windows",
 ]
