@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +12,7 @@ from scipy import sparse
 
 from finsae.checks import DataError
 from finsae.explain.contrast import contrast
+from finsae.explain.pair import evidence
 from finsae.explain.places import places
 from finsae.explain.words import by_word
 from finsae.features import Features
@@ -40,7 +41,8 @@ def explain_cluster(features: Features, members: Sequence[str], *, top: int = 8)
     -------
     dict
         ``name``; ``members``; ``others`` (how many companies); ``features`` (rows of `contrast`
-        that are commoner inside); ``industries`` (list of ``{"major_group", "companies"}``, None
+        that are commoner inside, with the ``ticker`` of the member that has most of it and the
+        ``evidence`` in its text); ``industries`` (list of ``{"major_group", "companies"}``, None
         for those without a code); ``outsiders`` (nearest first) and ``insiders`` (loosest first),
         lists of ``{"ticker", "similarity"}``: the mean cosine with the members, itself left out.
 
@@ -65,7 +67,7 @@ def explain_cluster(features: Features, members: Sequence[str], *, top: int = 8)
         "name": cluster_name(features, rows) or _by_industry(mix),
         "members": features.companies.index[rows].tolist(),
         "others": len(outside),
-        "features": shared.head(top).to_dict("records"),
+        "features": [_shown(features, rows, row) for row in shared.head(top).to_dict("records")],
         "industries": mix,
         "outsiders": _listed(near.head(top)),
         "insiders": _listed(loose.head(top)),
@@ -91,24 +93,32 @@ def cluster_name(features: Features, rows: np.ndarray) -> str:
     str
         Up to three words, the strongest first; empty where features have no place in the texts.
     """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
     unit = _unit(features)
     whole = np.asarray(unit[rows].sum(axis=0)).ravel()
-    added: Counter[str] = Counter()
-    owners: Counter[str] = Counter()
+    added: defaultdict[str, float] = defaultdict(float)
+    forms: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows[:READ]:
         own = unit[[row]].toarray().ravel()
-        shares, words = by_word(places(features, int(row)))
-        told: Counter[str] = Counter()
-        for word, part in zip(words, shares @ (own * (whole - own)), strict=True):
-            if part > 0 and word.isalpha() and word.lower() not in ENGLISH_STOP_WORDS:
-                told[word.lower().removesuffix("s")] += part
-        added.update(told)
-        owners.update(told.keys())
-    common = [word for word in added if owners[word] * 2 >= min(len(rows), READ)]
-    stems = sorted(common, key=lambda word: (-added[word], word))[:NAMED]
-    return ", ".join(stems)
+        for word, part in _parts(features, int(row), own * (whole - own)).items():
+            singular = word.lower().removesuffix("s")
+            added[singular] += part
+            forms[singular][word] += 1
+    half = min(len(rows), READ) / 2
+    common = [word for word in added if forms[word].total() >= half]
+    best = sorted(common, key=lambda word: (-added[word], word))[:NAMED]
+    return ", ".join(max(forms[word], key=lambda form: (forms[word][form], form)) for word in best)
+
+
+def _parts(features: Features, row: int, summands: np.ndarray) -> dict[str, float]:
+    """Say what each word of a text adds, of those that could name something."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    shares, words = by_word(places(features, row))
+    return {
+        word: part
+        for word, part in zip(words, shares @ summands, strict=True)
+        if part > 0 and word.isalpha() and word.lower() not in ENGLISH_STOP_WORDS
+    }
 
 
 def mean_similarity(features: Features, rows: np.ndarray) -> pd.Series:
@@ -144,6 +154,14 @@ def _unit(features: Features) -> sparse.csr_array:
     lengths = np.sqrt(matrix.multiply(matrix).sum(axis=1))
     scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     return sparse.csr_array(sparse.diags_array(scale) @ matrix)
+
+
+def _shown(features: Features, rows: np.ndarray, row: dict[Any, Any]) -> dict[str, Any]:
+    """Add the member that has most of a feature, and where its text has it."""
+    column = features.matrix[:, [int(row["id"])]].toarray().ravel()[rows]
+    best = int(rows[int(column.argmax())])
+    quote = evidence(features, best, int(row["id"]))
+    return {**row, "ticker": str(features.companies.index[best]), "evidence": quote}
 
 
 def _by_industry(mix: list[dict[str, Any]]) -> str:

@@ -161,7 +161,8 @@ def npmi(
     """List the pairs of features that companies have together more often than by chance.
 
     Normalised pointwise mutual information (Bouma 2009): log(p_ab / (p_a p_b)) / -log p_ab, where
-    p is the share of companies; 1 where neither comes without the other, 0 for independent ones.
+    p is the share of companies; 1 where neither comes without the other, 0 for independent ones
+    (and for two that all companies have).
     Features that fire on the same words score high without saying more than that.
 
     Parameters
@@ -232,11 +233,11 @@ def _both(block: sparse.csc_array, known: sparse.csc_array | FloatArray) -> Floa
 
 
 def _npmi(both: FloatArray, a: FloatArray, b: FloatArray, *, n: int) -> npt.NDArray[np.float64]:
-    """Normalised mutual information of counts; 1 where all companies have both."""
+    """Normalised mutual information of counts; 0 where all companies have both: they may not vary."""
     count = np.maximum(both, 1).astype(np.float64)
     surprise = -np.log(count / n)
     mutual = np.log(n * count / np.outer(a, b))
-    return np.divide(mutual, surprise, out=np.ones_like(mutual), where=surprise > 0)
+    return np.divide(mutual, surprise, out=np.zeros_like(mutual), where=surprise > 0)
 
 
 def _largest(value: FloatArray, top: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from finsae.checks import DataError
 from finsae.explain import describe, explain, explained_json, feature_table, shared_features
+from finsae.explain.pair import EXPLAINED
 from finsae.explain.quotes import quote_tokens, quote_word, sentences
 from finsae.features import Features, TokenCodes, pool
 from finsae.similarity import cosine
@@ -91,7 +92,7 @@ def test_the_rest_is_one_row():
 def test_nothing_shared_is_an_empty_table_of_the_same_columns():
     for b in ("BANK", "VOID"):
         table = explain(toy(), "OIL", b)
-        assert list(table) == ["id", "label", "contribution", "evidence_a", "evidence_b"]
+        assert tuple(table) == EXPLAINED
         assert len(table) == 0
         assert explained_json("OIL", b, table) == {
             "a": "OIL", "b": b, "similarity": 0.0, "features": [],
@@ -101,7 +102,9 @@ def test_nothing_shared_is_an_empty_table_of_the_same_columns():
 def test_json_has_the_published_shape():
     made = json.loads(json.dumps(explained_json("OIL", "GAS", explain(toy(), "OIL", "GAS"))))
     assert set(made) == {"a", "b", "similarity", "features"}
-    assert set(made["features"][0]) == {"id", "label", "contribution", "evidence"}
+    assert set(made["features"][0]) == {
+        "id", "label", "contribution", "companies", "without", "evidence",
+    }  # fmt: skip
     assert set(made["features"][0]["evidence"]) == {"a", "b"}
     assert sum(row["contribution"] for row in made["features"]) == pytest.approx(made["similarity"])
 
