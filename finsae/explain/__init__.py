@@ -16,8 +16,8 @@ from finsae.explain.pair import (
     unshared,
     without,
 )
-from finsae.explain.search import npmi
 from finsae.explain.sentences import SentenceView, sentence_view
+from finsae.explain.together import npmi
 from finsae.explain.words import word_pairs
 
 __all__ = [
