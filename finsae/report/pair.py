@@ -136,10 +136,8 @@ def feature_table(name: str, rows: pd.DataFrame, *, of: int | None = None) -> Ta
         "Contribution": known["contribution"].astype(float),
     }
     if "without" in known:
-        shown["Similarity without it"] = known["without"].astype(float)
-        shown["Companies that have it" + (f", of {of:,}" if of else "")] = known[
-            "companies"
-        ].astype(int)
+        shown["Without it"] = known["without"].astype(float)
+        shown["Have it" + (f", of {of:,}" if of else "")] = known["companies"].astype(int)
     shown |= {
         f"In the text of {a}": [Cell(marked(text)) for text in known["evidence_a"].fillna("")],
         f"In the text of {b}": [Cell(marked(text)) for text in known["evidence_b"].fillna("")],
@@ -150,7 +148,7 @@ def feature_table(name: str, rows: pd.DataFrame, *, of: int | None = None) -> Ta
 def _only(name: str, rows: list[dict[str, Any]], legs: tuple[str, str]) -> Table:
     shown = {
         "Feature": [f"{row['label']} #{row['id']}" for row in rows],
-        "Companies that have it": [int(row["companies"]) for row in rows],
+        "Have it": [int(row["companies"]) for row in rows],
         "In the text": [Cell(marked(row["evidence"])) for row in rows],
     }
     caption = f"What {legs[0]} has and {legs[1]} lacks"

@@ -228,7 +228,9 @@ def test_a_page_of_a_pair(files, capsys):
     argv = ["explain", "T0A", "T0B", *features, "--without", "1", "--html", str(target)]
     assert call(*argv) == 0
     page = target.read_text()
-    assert "<mark>" in page and "[[" not in page and "http" not in page
+    assert (
+        "<mark>" in page and "[[" not in page and "http://" not in page and "https://" not in page
+    )
     assert "Why T0A and T0B are alike" in page and "Toy 0 A Inc." in page
     assert "Peers of T0A before" in page
 
