@@ -3,8 +3,8 @@
 Texts are read again without one sentence (`finsae.pipeline.deletion`), and the similarity of
 companies with their nearest peers is divided among features, words and sentences.
 
-    python tests/benchmarks/deletion.py --out reports/benchmarks
-    python tests/benchmarks/deletion.py --features FOLDER --pairs 120
+    python tests/benchmarks/deletion.py --out reports/benchmarks/deletion.md
+    python tests/benchmarks/deletion.py --features FOLDER --pairs 120 --name us_equities
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from finsae.pipeline import (
     load_features,
 )
 from finsae.pipeline.deletion import KINDS
+from finsae.store import commit, provenance
 
 NAMES = {"named": "10 features", "words": "10 pairs of words", "sentences": "3 pairs of sentences"}
 
@@ -56,15 +57,18 @@ def main():
     parser.add_argument("--features", help="folder of build-features; default: the sample's")
     parser.add_argument("--pairs", type=int, default=350)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", help="folder of the report")
+    parser.add_argument("--name", default="the bundled sample")
+    parser.add_argument("--out", help="file to which the tables are added")
     asked = parser.parse_args()
     features = load_features(asked.features)
     table = deletion_check(features, pairs=asked.pairs, seed=asked.seed)
     companies = table["a"].unique()
     shares = carried(features, companies)
     lines = [
+        f"## {asked.name}",
+        "",
         f"{len(companies)} companies of {len(features.companies):,}, each with its nearest peer; "
-        f"seed {asked.seed}.",
+        f"seed {asked.seed}; {provenance()['made'][:10]}, commit {commit()}.",
         "",
         *deletions(table),
         "",
@@ -79,7 +83,8 @@ def main():
     ]
     print("\n".join(lines))
     if asked.out:
-        Path(asked.out, "deletion.md").write_text("\n".join(lines) + "\n")
+        with Path(asked.out).open("a") as report:
+            report.write("\n".join(["", *lines, ""]))
 
 
 if __name__ == "__main__":
