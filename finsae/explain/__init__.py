@@ -1,6 +1,6 @@
 """What a feature means, and why two companies are alike, with the words that say so."""
 
-from finsae.explain.cluster import explain_cluster
+from finsae.explain.cluster import cluster_name, explain_cluster
 from finsae.explain.contrast import contrast, difference
 from finsae.explain.pair import (
     carriers,
@@ -23,6 +23,7 @@ from finsae.explain.words import word_pairs
 __all__ = [
     "SentenceView",
     "carriers",
+    "cluster_name",
     "company_row",
     "contrast",
     "contributions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from finsae.explain import explain, feature_table, sentence_view, word_pairs
+from finsae.explain import cluster_name, explain, feature_table, sentence_view, word_pairs
 from finsae.features import Features
 from finsae.pipeline.methods import distance, known_companies, similarities, weighted
 from finsae.result import Result
@@ -40,6 +40,7 @@ def pictures(
     similarity = similarities(past, {own: features}, tickers, methods=[own])[own]
     known = weighted(features, known_companies(past, features))
     companies = past.companies.loc[tickers, ["name", "sic", "description"]].assign(cluster=labels)
+    companies["cluster_name"] = cluster_names(known, labels)
     companies[["x", "y"]] = layout(similarity, seed=seed)
     a, b = telling_pair(similarity, past.companies["sic"])
     value = float(similarity[a].to_numpy()[similarity.index.get_loc(b)])
@@ -51,6 +52,19 @@ def pictures(
         **by_text(known, a, b),
         "repairs": universe.repairs,
     }
+
+
+def cluster_names(known: Features, labels: pd.Series) -> pd.Series:
+    """Name the cluster of every company by words (see `finsae.explain.cluster_name`), by ticker.
+
+    Empty for companies that are alone.
+    """
+    names = pd.Series("", index=labels.index)
+    for _, members in labels.groupby(labels):
+        if len(members) > 1:
+            rows = known.companies.index.get_indexer(members.index)
+            names[members.index] = cluster_name(known, rows)
+    return names
 
 
 def by_text(known: Features, a: str, b: str) -> dict[str, pd.DataFrame]:

@@ -113,10 +113,11 @@ def cluster_summary(companies: pd.DataFrame, features: pd.DataFrame | None) -> p
         most commoner among members than among the others.
     """
     rows = []
+    names = cluster_names(companies, features)
     for cluster, members in _groups(companies):
         rows.append(
             {
-                "Cluster": cluster,
+                "Cluster": names[cluster],
                 "Companies": len(members),
                 "Shared features": "; ".join(_typical(members["ticker"], features, 3)) or None,
                 "Industries": _mix(members["sic"]),
@@ -128,10 +129,14 @@ def cluster_summary(companies: pd.DataFrame, features: pd.DataFrame | None) -> p
 
 
 def cluster_names(companies: pd.DataFrame, features: pd.DataFrame | None) -> dict[Any, str]:
-    """Name each cluster of two or more by its number and its most typical feature."""
+    """Name each cluster of two or more: its number, and the words that the run found for it.
+
+    Where a run has none, the most typical feature or the industries stand for them.
+    """
     names = {}
     for cluster, members in _groups(companies):
-        typical = _typical(members["ticker"], features, 1)
+        words = members["cluster_name"].iloc[0] if "cluster_name" in members else ""
+        typical = [words] if words else _typical(members["ticker"], features, 1)
         names[cluster] = f"{cluster}: {typical[0] if typical else _mix(members['sic'])}"
     return names
 
