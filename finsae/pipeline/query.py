@@ -93,10 +93,10 @@ def query_row(features: Features, query: str) -> tuple[sparse.csr_array, Feature
     Raises
     ------
     DataError
-        If nothing of the query is a feature that distinguishes companies.
+        If the query is empty, or nothing of it is a feature that distinguishes companies.
     """
-    if not query.strip():
-        raise DataError("the query is empty: give a word or several")
+    if not query_words(query):
+        raise DataError(f'the query "{query}" holds no word of two letters: give a word or several')
     read = read_like(features, [query])
     row = sparse.csr_array(read.weighted(weights_of(features)).matrix)
     row.eliminate_zeros()

@@ -106,7 +106,7 @@ def test_backtest_adds_returns_and_trades(files):
         (["explain", "T0A", "T0B", "--without", "-1"], "no feature -1"),
         (["explain", "--cluster", "T9Z"], 'no cluster or company "T9Z"'),
         (["search", "welss"], 'did you mean "wells"'),
-        (["search", ""], "the query is empty"),
+        (["search", "x"], "holds no word"),
         (["peers", "T0A", "--basket", "T0B"], "one of them"),
         (["peers", "T0A", "--weights", "1"], "name one"),
         (["peers", "--basket", "T0A,T0B", "--weights", "1,x"], "no list of numbers"),

@@ -127,7 +127,7 @@ def test_unknown_words_say_so(words):
     assert unknown == {"word": "welss", "companies": 0, "nearest": "wells"}
     with pytest.raises(DataError, match='"welss" is in 0 texts, did you mean "wells"'):
         search(words, "welss")
-    with pytest.raises(DataError, match="empty"):
+    with pytest.raises(DataError, match="holds no word"):
         search(words, "  ")
     with pytest.raises(DataError, match="at least one company"):
         search(words, "wells", k=0)
