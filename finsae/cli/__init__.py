@@ -9,7 +9,7 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, study
+from finsae.cli import autoencoder, companies, questions, study
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
 from finsae.cli.tune import tune
@@ -29,6 +29,9 @@ for command in (
     companies.explain,
     benchmark,
     tune,
+    questions.search,
+    questions.associations,
+    questions.difference,
     study.backtest,
     study.report,
 ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from finsae.checks import DataError
 from finsae.config import Reading
 from finsae.result import Result
 from finsae.store import atomic_path, write_json
+
+if TYPE_CHECKING:
+    from finsae.features import Features
 
 # A file or a pipe has no width of its own; tables are not folded there.
 out = Console(width=None if sys.stdout.isatty() else 120)
@@ -39,6 +42,10 @@ Folders = Annotated[
     typer.Option(
         "--features", help="Folder of build-features, several to compare; default: the sample's."
     ),
+]
+Without = Annotated[
+    list[int] | None,
+    typer.Option(help="Id of a feature to leave out, as if nobody had it; several times for more."),
 ]
 Cut = Annotated[
     str | None, typer.Option(help="Last day of the past, e.g. 2013-06-30; scores use later months.")
@@ -85,6 +92,35 @@ def writable(*paths: str | None, file: str | None = None) -> None:
             problems.append(f'cannot write to "{path}": {error.strerror or error}')
     if problems:
         raise DataError(problems)
+
+
+def split(text: str) -> list[str]:
+    """Cut a list written with commas; empty parts are left out."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers(text: str | None) -> list[float] | None:
+    """Read a list of numbers written with commas; None where there is none.
+
+    Raises
+    ------
+    DataError
+        If a part is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in split(text)]
+    except ValueError:
+        raise DataError(f'"{text}" is no list of numbers: write 0.5,0.3,0.2') from None
+
+
+def names_of(features: Features) -> dict[str, str]:
+    """Name companies by ticker, where names are known."""
+    table = features.companies
+    if "name" not in table:
+        return {}
+    return {str(ticker): str(name) for ticker, name in table["name"].dropna().items()}
 
 
 def finish(path: str | None, content: Mapping[str, Any]) -> None:

@@ -81,7 +81,9 @@ class Tfidf:
         return sparse.csr_matrix(self._vectorizer.transform(texts))
 
 
-def word_features(texts: Sequence[str]) -> tuple[sparse.csr_matrix, list[str]]:
+def word_features(
+    texts: Sequence[str], *, words: Sequence[str] | None = None
+) -> tuple[sparse.csr_matrix, list[str]]:
     """Say how much each text uses each word: 1 + log(count), every word a column.
 
     Unlike `Tfidf` this learns nothing that one text could teach about another: the weights of words
@@ -90,6 +92,8 @@ def word_features(texts: Sequence[str]) -> tuple[sparse.csr_matrix, list[str]]:
     Parameters
     ----------
     texts : sequence of str
+    words : sequence of str, optional
+        The columns wanted; by default every word of the texts.
 
     Returns
     -------
@@ -102,7 +106,12 @@ def word_features(texts: Sequence[str]) -> tuple[sparse.csr_matrix, list[str]]:
         If the texts hold no word besides English stop words.
     """
     counter = TfidfVectorizer(
-        sublinear_tf=True, use_idf=False, norm=None, stop_words="english", dtype=np.float32
+        sublinear_tf=True,
+        use_idf=False,
+        norm=None,
+        stop_words="english",
+        vocabulary=words,
+        dtype=np.float32,
     )
     try:
         matrix = sparse.csr_matrix(counter.fit_transform(texts))

@@ -51,6 +51,16 @@ class TokenCodes:
         values, indices = codes.data.astype(np.float16), codes.indices.astype(np.int32)
         return cls(values, indices, codes.indptr.astype(np.int64), offsets, spans)
 
+    def company(self, row: int, n_features: int) -> sparse.csr_array:
+        """Codes of a company's text: its tokens x features, float64."""
+        first, last = int(self.offsets[row]), int(self.offsets[row + 1])
+        starts = np.asarray(self.starts[first : last + 1])
+        entries = slice(int(starts[0]), int(starts[-1]))
+        values = np.asarray(self.values[entries], dtype=np.float64)
+        indices = np.asarray(self.indices[entries])
+        shape = (last - first, n_features)
+        return sparse.csr_array((values, indices, starts - starts[0]), shape=shape)
+
     def of_company(self, row: int, feature: int) -> FloatArray:
         """How strongly a feature fires at each token of a company's text: its tokens."""
         first, last = int(self.offsets[row]), int(self.offsets[row + 1])

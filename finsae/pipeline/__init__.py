@@ -1,6 +1,6 @@
 """The chain from descriptions to scores, and the questions a user asks of its results."""
 
-from finsae.pipeline.answers import all_peers, company_peers, explain_pair
+from finsae.pipeline.answers import all_peers, axis_peers, basket_peers, company_peers
 from finsae.pipeline.chain import (
     load_features,
     open_inputs,
@@ -11,10 +11,13 @@ from finsae.pipeline.chain import (
     tune_files,
     walk_forward_files,
 )
+from finsae.pipeline.deletion import deletion_check, deletion_summary
 from finsae.pipeline.footing import Windows, windows
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
+from finsae.pipeline.query import read_like, search
 from finsae.pipeline.reading import activate, build_features, embed
+from finsae.pipeline.reasons import explain_pair, group_difference, why_cluster
 from finsae.pipeline.scoring import run_benchmark, walk_forward
 from finsae.pipeline.trading import run_backtest
 from finsae.pipeline.training import train_sae
@@ -24,19 +27,26 @@ __all__ = [
     "Windows",
     "activate",
     "all_peers",
+    "axis_peers",
+    "basket_peers",
     "build_features",
     "clusterings",
     "company_peers",
+    "deletion_check",
+    "deletion_summary",
     "embed",
     "explain_pair",
+    "group_difference",
     "load_features",
     "open_inputs",
     "open_universe",
     "pictures",
+    "read_like",
     "run",
     "run_backtest",
     "run_benchmark",
     "score_files",
+    "search",
     "similarities",
     "trade_files",
     "train_sae",
@@ -44,5 +54,6 @@ __all__ = [
     "tune_files",
     "walk_forward",
     "walk_forward_files",
+    "why_cluster",
     "windows",
 ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
@@ -96,9 +98,17 @@ def weighted(features: Features, known: Sequence[str]) -> Features:
         (`finsae.features.standing_out`).
     """
     how = reading_of(features)
-    if how.idf and len(known) >= MIN_IDF:
-        features = features.weighted(idf(rows(features, known)))
-    return replace(features, matrix=standing_out(features.matrix, how.strongest))
+    wanted = how.idf and len(known) >= MIN_IDF
+    weights = idf(rows(features, known)) if wanted else np.ones(len(features.names))
+    return as_compared(features, weights, how.strongest)
+
+
+def as_compared(
+    features: Features, weights: npt.NDArray[np.floating[Any]], strongest: int
+) -> Features:
+    """Weight features and keep each company's strongest: rows whose cosines are similarities."""
+    scaled = features.weighted(weights)
+    return replace(scaled, matrix=standing_out(scaled.matrix, strongest))
 
 
 def rows(features: Features, tickers: Sequence[str]) -> sparse.csr_array:

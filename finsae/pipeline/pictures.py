@@ -5,22 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from finsae.explain import explain, feature_table
+from finsae.explain import cluster_name, explain, feature_table, sentence_view, word_pairs
 from finsae.features import Features
 from finsae.pipeline.methods import distance, known_companies, similarities, weighted
 from finsae.result import Result
 from finsae.similarity import pairwise_correlation
 from finsae.universe import Universe
 
-VERSION = 1  # raised when the tables of the same result change
+VERSION = 2  # raised when the tables of the same result change
 HEAT_SIZE = (6, 24)  # companies of a cluster whose heat map can be read
 TOP_FEATURES = 12
+SENTENCES = 5  # pairs of sentences of an explained pair
 
 
 def pictures(
     universe: Universe, features: Features, result: Result, *, seed: int = 0
 ) -> dict[str, pd.DataFrame]:
-    """Make the tables ``companies, features, heat, explained, repairs`` of a benchmark's result.
+    """Make the tables that the report draws beside a benchmark's scores.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ def pictures(
     similarity = similarities(past, {own: features}, tickers, methods=[own])[own]
     known = weighted(features, known_companies(past, features))
     companies = past.companies.loc[tickers, ["name", "sic", "description"]].assign(cluster=labels)
+    companies["cluster_name"] = cluster_names(known, labels)
     companies[["x", "y"]] = layout(similarity, seed=seed)
     a, b = telling_pair(similarity, past.companies["sic"])
     value = float(similarity[a].to_numpy()[similarity.index.get_loc(b)])
@@ -47,7 +49,33 @@ def pictures(
         "features": feature_table(known, tickers, top=TOP_FEATURES),
         "heat": heat(similarity, labels, future.monthly),
         "explained": explain(known, a, b).assign(a=a, b=b, similarity=value),
+        **by_text(known, a, b),
         "repairs": universe.repairs,
+    }
+
+
+def cluster_names(known: Features, labels: pd.Series) -> pd.Series:
+    """Name the cluster of every company by words (see `finsae.explain.cluster_name`), by ticker.
+
+    Empty for companies that are alone.
+    """
+    names = pd.Series("", index=labels.index)
+    for _, members in labels.groupby(labels):
+        if len(members) > 1:
+            rows = known.companies.index.get_indexer(members.index)
+            names[members.index] = cluster_name(known, rows)
+    return names
+
+
+def by_text(known: Features, a: str, b: str) -> dict[str, pd.DataFrame]:
+    """Divide a pair's similarity among words and sentences: ``pair_words, pair_sentences``."""
+    words = word_pairs(known, a, b).rename(columns={"a": "word_a", "b": "word_b"})
+    pairs = sentence_view(known, a, b, top=SENTENCES).pairs.head(SENTENCES)
+    return {
+        "pair_words": words.assign(a=a, b=b),
+        "pair_sentences": pairs[["contribution", "features", "quote_a", "quote_b"]].assign(
+            a=a, b=b
+        ),
     }
 
 

@@ -146,7 +146,7 @@ def _sparse_features(universe: Universe, reading: Reading, texts: list[str]) -> 
 
     coder, layers = autoencoder(reading)
     source = activate(texts, reading.model, *layers)
-    codes = _encode(coder, source)
+    codes = encode(coder, source)
     labels = _labels(coder, source, texts)
     if coder.SIGNED:
         labels += [f"{label} (negative)" for label in labels]
@@ -212,7 +212,8 @@ def autoencoder(reading: Reading) -> tuple[Any, tuple[int, ...]]:
     return coder, layers
 
 
-def _encode(coder: Any, source: Activations) -> TokenCodes:  # noqa: ANN401 - Coder or GroupSAE
+def encode(coder: Any, source: Activations) -> TokenCodes:  # noqa: ANN401 - Coder or GroupSAE
+    """Give the codes of all tokens; an autoencoder of both signs gives each a latent."""
     tokens = source.layer(source.layers[0]) if len(source.layers) == 1 else source.tokens
     parts = []
     with progress("Encoding tokens", len(tokens)) as (bar, task):

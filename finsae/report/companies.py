@@ -1,9 +1,8 @@
-"""The companies: their map with its search, one cluster, all clusters, one pair explained."""
+"""The companies: their map with its search, one cluster, all clusters."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from finsae import plots
 from finsae.cluster.sic_table import MAJOR_GROUPS
 from finsae.methods import label
-from finsae.report.parts import Cell, Part, Row, Section, Words, figure, marked, table
+from finsae.report.parts import Part, Row, Section, Words, figure, table
 from finsae.report.summary import records
 from finsae.result import Result
 
@@ -114,10 +113,11 @@ def cluster_summary(companies: pd.DataFrame, features: pd.DataFrame | None) -> p
         most commoner among members than among the others.
     """
     rows = []
+    names = cluster_names(companies, features)
     for cluster, members in _groups(companies):
         rows.append(
             {
-                "Cluster": cluster,
+                "Cluster": names[cluster],
                 "Companies": len(members),
                 "Shared features": "; ".join(_typical(members["ticker"], features, 3)) or None,
                 "Industries": _mix(members["sic"]),
@@ -129,10 +129,14 @@ def cluster_summary(companies: pd.DataFrame, features: pd.DataFrame | None) -> p
 
 
 def cluster_names(companies: pd.DataFrame, features: pd.DataFrame | None) -> dict[Any, str]:
-    """Name each cluster of two or more by its number and its most typical feature."""
+    """Name each cluster of two or more: its number, and the words that the run found for it.
+
+    Where a run has none, the most typical feature or the industries stand for them.
+    """
     names = {}
     for cluster, members in _groups(companies):
-        typical = _typical(members["ticker"], features, 1)
+        words = members["cluster_name"].iloc[0] if "cluster_name" in members else ""
+        typical = [words] if words else _typical(members["ticker"], features, 1)
         names[cluster] = f"{cluster}: {typical[0] if typical else _mix(members['sic'])}"
     return names
 
@@ -152,46 +156,6 @@ def clusterings(labels: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def pair(result: Result) -> Section:
-    """Explain pairs: what each shared feature adds, and the words behind it in both texts."""
-    explained = result.tables.get("explained")
-    title = "Why two companies are alike"
-    if explained is None or explained.empty:
-        return Section("pair", title, [Words(["This run explains no pair."])])
-    names = _names(result.tables.get("companies"))
-    parts: list[Part] = []
-    for (a, b), rows in explained.groupby(["a", "b"], sort=False):
-        parts += [
-            Words([_introduced(str(a), names), _introduced(str(b), names)], listed=True),
-            figure(f"pair-{len(parts)}", plots.contributions(rows)),
-            table(
-                f"evidence-{len(parts)}",
-                _evidence(rows),
-                f"The words behind it: {a} and {b}",
-                data=rows,
-            ),
-        ]
-    return Section("pair", title, parts)
-
-
-def _introduced(ticker: str, names: Mapping[object, str]) -> str:
-    return f"{ticker}: {names[ticker]}" if ticker in names else ticker
-
-
-def _evidence(rows: pd.DataFrame) -> pd.DataFrame:
-    a, b = rows["a"].iloc[0], rows["b"].iloc[0]
-    known = rows[(rows["evidence_a"].fillna("") != "") | (rows["evidence_b"].fillna("") != "")]
-    named = known["label"], known["id"]
-    return pd.DataFrame(
-        {
-            "Feature": [f"{label} #{id_}" for label, id_ in zip(*named, strict=True)],
-            "Contribution": known["contribution"].astype(float),
-            f"In the text of {a}": [Cell(marked(text)) for text in known["evidence_a"].fillna("")],
-            f"In the text of {b}": [Cell(marked(text)) for text in known["evidence_b"].fillna("")],
-        }
-    )
 
 
 def _groups(companies: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
@@ -231,12 +195,6 @@ def _lists(
     ordered = frame.sort_values(by, ascending=ascending, kind="stable")
     groups = ordered.groupby("ticker")[column]
     return {str(t): [str(value) for value in values.unique()] for t, values in groups}
-
-
-def _names(companies: pd.DataFrame | None) -> dict[object, str]:
-    if companies is None:
-        return {}
-    return {row["ticker"]: f"{row['name']} ({industry(row['sic'])})" for row in records(companies)}
 
 
 def _excerpt(text: str) -> str:

@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from finsae.report import companies, findings, money, record
+from finsae.report import companies, findings, money, pair, record
 from finsae.report.parts import Figure, Row, Table
 from finsae.result import Result
 from finsae.store import atomic_path, plain
@@ -24,7 +24,7 @@ SECTIONS = (
     companies.heat,
     companies.clusters,
     money.backtest,
-    companies.pair,
+    pair.pair,
     record.provenance,
     record.limits,
 )

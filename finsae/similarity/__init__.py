@@ -5,6 +5,7 @@ from finsae.similarity.correlation import pairwise_correlation
 from finsae.similarity.learning import PairRegression, blend, learnt_weights
 from finsae.similarity.methods import (
     cosine,
+    cosine_to,
     past_correlation,
     shared_label,
     shared_prefix,
@@ -16,6 +17,7 @@ __all__ = [
     "PairRegression",
     "blend",
     "cosine",
+    "cosine_to",
     "effective_dimension",
     "has_ties",
     "learnt_weights",

@@ -55,6 +55,30 @@ def cosine(matrix: Matrix, tickers: Sequence[str] | pd.Index) -> pd.DataFrame:
     return pd.DataFrame(products, index=names, columns=names)
 
 
+def cosine_to(
+    matrix: sparse.csr_array, vector: sparse.csr_array, tickers: Sequence[str] | pd.Index
+) -> pd.Series:
+    """Cosine of one vector, such as a company, a basket or a query, with every company.
+
+    Parameters
+    ----------
+    matrix : CSR [n, F]
+        One row per company.
+    vector : CSR [1, F]
+    tickers : sequence of str
+        Names of the rows.
+
+    Returns
+    -------
+    Series [n], float64
+        In [-1, 1]; 0 where either has no feature.
+    """
+    names = _names(tickers, matrix.shape[0])
+    rows, one = (_unit_rows(part.astype(np.float64)) for part in (matrix, vector))
+    products = (rows @ one.T.tocsr()).toarray().ravel()
+    return pd.Series(np.clip(products, -1, 1), index=names)
+
+
 def shared_prefix(sic: pd.Series, digits: Sequence[int] = (4, 3, 2)) -> pd.DataFrame:
     """Similarity by industry code: the number of leading digits that two codes share.
 

@@ -63,6 +63,8 @@ def test_tables_for_people(files, capsys):
     assert call("explain", "T0A", "T0B", *features) == 0
     shown = capsys.readouterr().out
     assert "because of" in shown and "[[" in shown
+    assert "shared features carry" in shown and "have it" in shown
+    assert "\x1b" not in shown  # a pipe gets plain text
 
 
 def test_benchmark_writes_the_agreed_json(files, capsys):
@@ -98,6 +100,23 @@ def test_backtest_adds_returns_and_trades(files):
         (["peers", "T0AA"], 'did you mean "T0A"'),
         (["peers"], "name a ticker"),
         (["explain", "T0A", "T9Z"], 'unknown ticker "T9Z"'),
+        (["explain", "T0A"], "name two tickers, or a cluster"),
+        (["explain", "T0A", "T0B", "--cluster", "1"], "name two tickers, or a cluster"),
+        (["explain", "--cluster", "1", "--without", "3"], "go with a pair"),
+        (["explain", "T0A", "T0B", "--without", "-1"], "no feature -1"),
+        (["explain", "--cluster", "T9Z"], 'no cluster or company "T9Z"'),
+        (["search", "welss"], 'did you mean "wells"'),
+        (["search", "x"], "holds no word"),
+        (["peers", "T0A", "--basket", "T0B"], "one of them"),
+        (["peers", "T0A", "--weights", "1"], "name one"),
+        (["peers", "--basket", "T0A,T0B", "--weights", "1,x"], "no list of numbers"),
+        (["peers", "--basket", "T0A,T0B", "--weights", "1"], "as many positive weights"),
+        (["peers", "--all", "--on", "oil"], "go with a ticker"),
+        (["peers", "T0A", "--on", "oil", "--without", "1"], "one at a time"),
+        (["peers", "T4A", "--on", "wafers"], "text has none"),
+        (["associations", "99999"], "no feature 99999"),
+        (["difference", "T0A", "T0A"], "in both groups"),
+        (["difference", ".", "T0A"], "name two folders"),
         (["backtest", "--method", "sci"], 'did you mean "sic"'),
         (["report", "--format", "pdf"], "pdf is not yet available"),
         (["report", "--format", "htm"], 'did you mean "html"'),
@@ -111,7 +130,7 @@ def test_backtest_adds_returns_and_trades(files):
 )
 def test_a_mistake_is_one_line_and_exit_code_2(files, capsys, monkeypatch, tmp_path, argv, message):
     monkeypatch.chdir(tmp_path)
-    if argv[0] in {"peers", "explain"}:
+    if argv[0] in {"peers", "explain", "search", "associations"} or argv[-1] == "T0A":
         argv = [*argv, "--features", str(files / "features")]
     if "summ" in argv:
         argv, message = [*argv[:1], "--pool", "summ"], "did you mean"
@@ -186,3 +205,78 @@ def test_peers_of_all_as_json(files, capsys):
     assert call("peers", "--all", "--json", "-k", "2", "--features", str(files / "features")) == 0
     rows = json.loads(capsys.readouterr().out)
     assert rows[0].keys() == {"ticker", "rank", "peer", "similarity"}
+
+
+def test_a_pair_is_shown_in_colour_on_a_terminal(files, capsys, monkeypatch):
+    from io import StringIO
+
+    from rich.console import Console
+
+    from finsae.cli import companies
+
+    screen = Console(file=StringIO(), force_terminal=True, width=200)
+    monkeypatch.setattr(companies, "out", screen)
+    features = ["--features", str(files / "features")]
+    assert call("explain", "T0A", "T0B", *features) == 0
+    shown = screen.file.getvalue()
+    assert "[[" not in shown and "\x1b[1;30;43m" in shown  # bold black on yellow
+
+
+def test_a_page_of_a_pair(files, capsys):
+    target = files / "pair.html"
+    features = ["--features", str(files / "features")]
+    argv = ["explain", "T0A", "T0B", *features, "--without", "1", "--html", str(target)]
+    assert call(*argv) == 0
+    page = target.read_text()
+    assert (
+        "<mark>" in page and "[[" not in page and "http://" not in page and "https://" not in page
+    )
+    assert "Why T0A and T0B are alike" in page and "Toy 0 A Inc." in page
+    assert "Peers of T0A before" in page
+
+
+def test_a_cluster_is_explained_by_ticker_and_by_label(files, capsys):
+    features = ["--features", str(files / "features")]
+    assert call("explain", "--cluster", "T0A", *features, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "T0A" in found["members"] and found["features"][0]["low"] > 0
+    labels = files / "labels.csv"
+    labels.write_text("ticker,label\nT0A,drillers\nT0B,drillers\nT1A,drugs\n")
+    argv = ["explain", "--cluster", "drillers", "--clusters", str(labels), *features]
+    assert call(*argv) == 0
+    shown = capsys.readouterr().out
+    assert "Cluster drillers" in shown and "Nearest outside" in shown and "log-odds" in shown
+
+
+def test_questions_of_words(files, capsys):
+    features = ["--features", str(files / "features")]
+    assert call("search", "offshore welss", *features, "-k", "3") == 0
+    shown = capsys.readouterr().out
+    assert "T0" in shown and 'nearest they have is "wells"' in shown
+    assert call("search", "offshore wells", *features, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["companies"][0]["ticker"].startswith("T0")
+    assert call("peers", "T0A", "--on", "offshore wells", *features) == 0
+    assert "T0A has 2 of the 2 features of this axis" in capsys.readouterr().out.replace("\n", " ")
+    assert call("peers", "--basket", "T0A,T0B", "--weights", "2,1", *features) == 0
+    assert "by member" in capsys.readouterr().out
+    assert call("peers", "T0A", "--without", "1", "--without", "2", *features) == 0
+    assert call("associations", *features, "--top", "3") == 0
+    assert call("associations", "5", *features, "--min-companies", "1", "--json") == 0
+    assert capsys.readouterr().out
+
+
+def test_groups_and_years_are_told_apart(files, capsys):
+    features = ["--features", str(files / "features")]
+    assert call("difference", "T0A,T0B,T0C", "T1A,T1B,T1C", *features, "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {"inside", "outside", "low", "high", "q"} <= rows[0].keys()
+    later = files / "later"
+    table = pd.read_csv(files / "companies.csv")
+    table["description"] = table["description"].str.replace("offshore", "onshore")
+    table.to_csv(files / "later.csv", index=False)
+    argv = ["--companies", str(files / "later.csv"), "--model", "tfidf", "--out", str(later)]
+    assert call("build-features", *argv) == 0
+    capsys.readouterr()
+    assert call("difference", str(files / "features"), str(later)) == 0
+    shown = capsys.readouterr().out
+    assert "onshore" in shown and "offshore" in shown and "gained" in shown

@@ -6,48 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from toy_features import TEXTS, WORDS, toy
 
 from finsae.checks import DataError
 from finsae.explain import describe, explain, explained_json, feature_table, shared_features
+from finsae.explain.pair import EXPLAINED
 from finsae.explain.quotes import quote_tokens, quote_word, sentences
-from finsae.features import Features, TokenCodes, pool
+from finsae.features import Features
 from finsae.similarity import cosine
-
-WORDS = ["drills", "wells", "offshore", "bank", "loans", "gas"]
-TEXTS = {
-    "OIL": "Acme Inc. drills deep wells. It also drills gas wells offshore!",
-    "GAS": "The company sells gas. It drills wells, and more wells.",
-    "BANK": "A bank makes loans.",
-    "VOID": "Nothing here.",
-}
-
-
-def toy(weights=None):
-    """One latent per word of `WORDS`; a token is a word, firing with 1, "wells" with 3."""
-    values, indices, offsets, spans = [], [], [0], []
-    for text in TEXTS.values():
-        position = 0
-        for token in text.split():
-            start = text.index(token, position)
-            word = token.strip(".,!").lower()
-            position = start + len(token)
-            hit = word in WORDS
-            values.append((3.0 if word == "wells" else 1.0) if hit else 0.0)
-            indices.append(WORDS.index(word) if hit else 0)
-            spans.append([start, start + len(token.strip(".,!"))])
-        offsets.append(len(values))
-    codes = TokenCodes(
-        np.array(values, dtype=np.float16),
-        np.array(indices, dtype=np.int32),
-        np.arange(len(values) + 1),
-        np.array(offsets),
-        np.array(spans, dtype=np.int32),
-    )
-    companies = pd.DataFrame(
-        {"description": list(TEXTS.values())}, index=pd.Index(TEXTS, name="ticker")
-    )
-    features = Features.build(pool(codes, 6, how="sum"), companies, WORDS, codes=codes)
-    return features if weights is None else features.weighted(np.array(weights))
 
 
 def test_explanation_by_hand():
@@ -91,7 +57,7 @@ def test_the_rest_is_one_row():
 def test_nothing_shared_is_an_empty_table_of_the_same_columns():
     for b in ("BANK", "VOID"):
         table = explain(toy(), "OIL", b)
-        assert list(table) == ["id", "label", "contribution", "evidence_a", "evidence_b"]
+        assert tuple(table) == EXPLAINED
         assert len(table) == 0
         assert explained_json("OIL", b, table) == {
             "a": "OIL", "b": b, "similarity": 0.0, "features": [],
@@ -101,7 +67,9 @@ def test_nothing_shared_is_an_empty_table_of_the_same_columns():
 def test_json_has_the_published_shape():
     made = json.loads(json.dumps(explained_json("OIL", "GAS", explain(toy(), "OIL", "GAS"))))
     assert set(made) == {"a", "b", "similarity", "features"}
-    assert set(made["features"][0]) == {"id", "label", "contribution", "evidence"}
+    assert set(made["features"][0]) == {
+        "id", "label", "contribution", "companies", "without", "evidence",
+    }  # fmt: skip
     assert set(made["features"][0]["evidence"]) == {"a", "b"}
     assert sum(row["contribution"] for row in made["features"]) == pytest.approx(made["similarity"])
 

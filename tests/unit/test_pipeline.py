@@ -132,6 +132,13 @@ def test_pictures_are_of_the_scored_companies(universe, features, scored):
     assert drawn["heat"]["correlation"].dropna().between(-1, 1).all()
     total = drawn["explained"]["contribution"].sum()
     assert total == pytest.approx(drawn["explained"]["similarity"].iloc[0], abs=1e-5)
+    words = drawn["pair_words"]["contribution"].sum()
+    assert words == pytest.approx(total, abs=1e-6)
+    quotes = drawn["pair_sentences"][["quote_a", "quote_b"]]
+    assert len(quotes) and quotes.apply(lambda column: column.str.contains(r"\[\[")).all(axis=None)
+    named = drawn["companies"].groupby("cluster")["cluster_name"]
+    assert (named.nunique() < 2).all()
+    assert (named.first()[named.size() > 1] != "").all()
 
 
 def test_windows_follow_the_cut(universe):
