@@ -9,7 +9,7 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, study
+from finsae.cli import autoencoder, companies, probe, study
 from finsae.cli.options import err, out
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     companies.explain,
     study.benchmark,
     study.backtest,
+    probe.probe,
     study.report,
 ):
     app.command()(command)
