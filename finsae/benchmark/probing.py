@@ -86,7 +86,8 @@ def probe_industries(
 
     Intervals (95 %): tasks are drawn with replacement and, crossed with them, test companies; the
     same draws serve all methods, so that differences are paired. They do not hold the noise of
-    which companies were trained on beyond averaging over splits.
+    which companies were trained on beyond averaging over splits, and a division's task shares its
+    companies with those of its major groups.
 
     Parameters
     ----------
@@ -292,7 +293,8 @@ def _scores(outcome: Outcome, study: _Study, resamples: int, seed: int) -> pd.Da
 
 def _comparisons(methods: Sequence[str], own: str) -> list[tuple[str, str]]:
     """Pair the autoencoder's probes with every other, and the two ways of choosing."""
-    plain = [m for m in methods if " k=" not in m and m not in (own, CHOSEN, CHOSEN_WITH)]
+    mine = (own, f"{own} l1", CHOSEN, CHOSEN_WITH)
+    plain = [m for m in methods if " k=" not in m and m not in mine]
     pairs = [(own, other) for other in plain]
     for k in SPARSITIES:
         mine, theirs = f"{own} k={k}", f"activations k={k}"

@@ -8,6 +8,7 @@ import pandas as pd
 import typer
 
 from finsae.cli.options import Folder, JsonFile, Seed, err, finish, out, writable
+from finsae.store import plain
 
 
 def probe(
@@ -25,7 +26,7 @@ def probe(
     writable(file=as_json)
     result = probe_folder(features, least=min_companies, splits=splits, seed=seed)
     made, own = result.provenance, str(result.provenance["method"])
-    scores = result.tables["scores_by_regime"]
+    scores = result.scores
     err.print(f"{made['companies']:,} companies, {len(made['tasks'])} industries", highlight=False)
     _print_normal(scores)
     _print_regimes(scores, own)
@@ -37,8 +38,6 @@ def probe(
 
 def records(scores: pd.DataFrame) -> list[dict[str, object]]:
     """Scores with their regime, as JSON values."""
-    from finsae.store import plain
-
     found: list[dict[str, object]] = plain(scores.to_dict("records"))
     return found
 
@@ -49,8 +48,8 @@ def _print_normal(scores: pd.DataFrame) -> None:
     from finsae.report.summary import interval
 
     table = text_table("All training companies", "probe of", "AUC")
-    plain = scores[(scores["regime"] == "normal") & (scores["versus"] == "")]
-    for row in plain.to_dict("records"):
+    values = scores[(scores["regime"] == "normal") & (scores["versus"] == "")]
+    for row in values.to_dict("records"):
         table.add_row(escape(str(row["method"])), interval(_named(row)))
     out.print(table)
 
@@ -59,10 +58,11 @@ def _print_regimes(scores: pd.DataFrame, own: str) -> None:
     """AUC of the main methods under every regime."""
     from finsae.console import text_table
 
-    plain = scores[(scores["versus"] == "") & (scores["metric"] == "auc")]
-    wide = plain.pivot_table(index="regime", columns="method", values="value", sort=False)
-    sparse = [name for name in wide if " k=" in name or name.endswith(" l1")]
-    shown = [name for name in wide if name not in sparse or name == f"{own} k=20"]
+    values = scores[(scores["versus"] == "") & (scores["metric"] == "auc")]
+    wide = values.pivot_table(index="regime", columns="method", values="value", sort=False)
+    methods = [str(name) for name in wide]
+    sparse = [name for name in methods if " k=" in name or name.endswith(" l1")]
+    shown = [name for name in methods if name not in sparse or name == f"{own} k=20"]
     table = text_table("AUC by regime", "regime", *shown)
     for regime, row in wide[shown].iterrows():
         table.add_row(str(regime), *(f"{value:.3f}" for value in row))

@@ -85,7 +85,7 @@ def probe_folder(
         resamples=resamples,
         seed=seed,
     )
-    return Result(scores, {"by_task": by_task, "scores_by_regime": scores}, made)
+    return Result(scores, {"by_task": by_task}, made)
 
 
 def labelled(companies: pd.DataFrame) -> pd.DataFrame:
