@@ -60,6 +60,7 @@ def probe_industries(
     tasks: Mapping[str, pd.Series],
     *,
     own: str,
+    stress: bool = True,
     splits: int = 2,
     resamples: int = 300,
     seed: int = 0,
@@ -95,6 +96,8 @@ def probe_industries(
         Rows in the order of the tasks' companies. `own` is the autoencoder's.
     tasks : mapping of str to Series of bool [n]
     own : str
+    stress : bool
+        Whether to try the regimes besides ``normal``.
     splits, resamples, seed : int
 
     Returns
@@ -119,7 +122,7 @@ def probe_industries(
     weights = _draws_of_companies(n, resamples, seed)
     outcome = Outcome()
     labels = np.array([task.to_numpy(dtype=bool) for task in tasks.values()])
-    everything = _Study(representations, products, labels, list(tasks), own)
+    everything = _Study(representations, products, labels, list(tasks), own, stress)
     with progress("Probing", splits * (len(tasks) + 1)) as (bar, step):
         for number in range(splits):
             pool, test = split(n, np.random.default_rng([seed, number]))
@@ -150,6 +153,7 @@ class _Study:
     labels: BoolArray
     tasks: Sequence[str]
     own: str
+    stress: bool
 
     def run(
         self,
@@ -169,7 +173,7 @@ class _Study:
         self._normal(pool, test, draws, note)
         yield
         for t, row in enumerate(self.labels):
-            for number, regime in enumerate(stresses(len(pool))):
+            for number, regime in enumerate(stresses(len(pool)) if self.stress else []):
                 drawn = draw(regime, pool, row, np.random.default_rng([*seed, t, number + 1]))
                 if drawn is not None:
                     self._stress(regime.name, t, drawn, note=note)
@@ -293,8 +297,8 @@ def _scores(outcome: Outcome, study: _Study, resamples: int, seed: int) -> pd.Da
 
 def _comparisons(methods: Sequence[str], own: str) -> list[tuple[str, str]]:
     """Pair the autoencoder's probes with every other, and the two ways of choosing."""
-    mine = (own, f"{own} l1", CHOSEN, CHOSEN_WITH)
-    plain = [m for m in methods if " k=" not in m and m not in mine]
+    aside = (own, f"{own} l1", CHOSEN, CHOSEN_WITH)
+    plain = [m for m in methods if " k=" not in m and m not in aside]
     pairs = [(own, other) for other in plain]
     for k in SPARSITIES:
         mine, theirs = f"{own} k={k}", f"activations k={k}"

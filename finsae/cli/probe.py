@@ -16,6 +16,9 @@ def probe(
     min_companies: Annotated[
         int, typer.Option(min=5, help="Companies that an industry needs to be asked for.")
     ] = 20,
+    stress: Annotated[
+        bool, typer.Option(help="Also with few companies, wrong labels and rare industries.")
+    ] = True,
     splits: Annotated[int, typer.Option(min=1, help="Splits into training and test.")] = 2,
     seed: Seed = 0,
     as_json: JsonFile = None,
@@ -24,22 +27,15 @@ def probe(
     from finsae.pipeline.probing import probe_folder
 
     writable(file=as_json)
-    result = probe_folder(features, least=min_companies, splits=splits, seed=seed)
+    result = probe_folder(features, least=min_companies, stress=stress, splits=splits, seed=seed)
     made, own = result.provenance, str(result.provenance["method"])
     scores = result.scores
     err.print(f"{made['companies']:,} companies, {len(made['tasks'])} industries", highlight=False)
     _print_normal(scores)
     _print_regimes(scores, own)
     _print_differences(scores, own)
-    finish(
-        as_json, {**result.to_json(by_task=result.tables["by_task"]), "regimes": records(scores)}
-    )
-
-
-def records(scores: pd.DataFrame) -> list[dict[str, object]]:
-    """Scores with their regime, as JSON values."""
-    found: list[dict[str, object]] = plain(scores.to_dict("records"))
-    return found
+    content = result.to_json(by_task=result.tables["by_task"])
+    finish(as_json, {**content, "scores": plain(scores.to_dict("records"))})
 
 
 def _print_normal(scores: pd.DataFrame) -> None:

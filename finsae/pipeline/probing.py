@@ -32,6 +32,7 @@ def probe_folder(
     folder: str | Path | None = None,
     *,
     least: int = 20,
+    stress: bool = True,
     splits: int = 2,
     resamples: int = 300,
     seed: int = 0,
@@ -49,6 +50,8 @@ def probe_folder(
         Of build-features; by default the sample's.
     least : int
         Companies that an industry needs to become a task.
+    stress : bool
+        Whether to try few companies, wrong labels and rare industries, too.
     splits, resamples, seed : int
 
     Returns
@@ -73,7 +76,7 @@ def probe_folder(
     )
     found = representations(features, companies.index.tolist(), own)
     scores, by_task = probe_industries(
-        found, tasks, own=own, splits=splits, resamples=resamples, seed=seed
+        found, tasks, own=own, stress=stress, splits=splits, resamples=resamples, seed=seed
     )
     made = provenance(
         features=dict(features.provenance),
