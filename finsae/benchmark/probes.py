@@ -10,6 +10,7 @@ matrix product, for all tasks, folds and penalties at once.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ GRID = (0.1, 1.0, 10.0, 100.0, 1_000.0)
 """Inverse penalties to choose from, of rows whose mean square is 1."""
 STEPS, CHECKED, TOLERANCE = 150, 10, 1e-3
 SMALLEST = 1e-6  # share of the largest second moment below which a direction is rounding
+FLAT = 1e-6  # spread below which a feature is constant
 COMPONENTS = (5, 20, 100)
 """Numbers of principal components to choose from."""
 
@@ -201,9 +203,9 @@ def k_sparse(
     labels: BoolArray,
     folds: BoolArray,
     *,
-    k: int,
-) -> Reading:
-    """Probe on the `k` features whose means differ most between the classes of the training rows.
+    sizes: Sequence[int],
+) -> dict[int, Reading]:
+    """Probe on the few features whose means differ most between the classes of the training rows.
 
     The difference is taken in standard deviations of the feature (the reference divides by the
     feature's mean, which signed dimensions cannot be divided by). Each fold chooses its own
@@ -214,20 +216,30 @@ def k_sparse(
     train, test : CSR or ndarray [rows, F]
     labels : ndarray [n], bool
     folds : ndarray [n, folds], bool
-    k : int
+    sizes : sequence of int
+        Numbers of features to probe on.
+
+    Returns
+    -------
+    dict of int to Reading
     """
-    every = np.ones((len(labels), 1), dtype=bool)
-    found: list[FloatArray] = []
-    for part in [*folds.T, None]:
-        mask = every[:, 0] if part is None else part
-        chosen = _most_different(train, labels, mask, k)
-        inner, outer = _dense(train[:, chosen]), _dense(test[:, chosen])
-        if part is None:
-            return _refit(inner, outer, labels, np.array(found))
-        rows = from_columns(inner[mask], inner[~mask])
-        w, b = _fits(rows, labels[mask])
-        found.append(auc(labels[~mask], rows.test @ w + b))
-    raise AssertionError("the last part is the whole")
+    seen = np.column_stack([folds, np.ones(len(labels), dtype=bool)])
+    order = _most_different(train, labels, seen)[: max(sizes)]
+    found = {}
+    for k in sizes:
+        by_fold = []
+        for part in range(folds.shape[1]):
+            mask, rows = folds[:, part], _dense(train[:, order[:k, part]])
+            turned = from_columns(rows[mask], rows[~mask])
+            w, b = _fits(turned, labels[mask])
+            by_fold.append(auc(labels[~mask], turned.test @ w + b))
+        validation = _mean_over_folds(np.array(by_fold)[None])[0]
+        best = validation.argmax()
+        last = order[:k, -1]
+        turned = from_columns(_dense(train[:, last]), _dense(test[:, last]))
+        w, b = _fits(turned, labels)
+        found[k] = Reading(validation[[best]], (turned.test @ w + b)[:, best][None])
+    return found
 
 
 def lasso(
@@ -265,15 +277,6 @@ def lasso(
     return Reading(validation.max(keepdims=True), best.decision_function(outer)[None])
 
 
-def _refit(inner: FloatArray, outer: FloatArray, labels: BoolArray, by_fold: FloatArray) -> Reading:
-    """Fit all training rows with the penalty that was best on the folds."""
-    validation = _mean_over_folds(by_fold[None])[0]
-    best = validation.argmax()
-    rows = from_columns(inner, outer)
-    w, b = _fits(rows, labels)
-    return Reading(validation[[best]], (rows.test @ w + b)[:, best][None])
-
-
 def _fits(rows: Coordinates, labels: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Fit one label with every penalty."""
     shape = (len(labels), len(GRID))
@@ -282,16 +285,19 @@ def _fits(rows: Coordinates, labels: BoolArray) -> tuple[FloatArray, FloatArray]
 
 
 def _most_different(
-    rows: FloatArray | sparse.csr_array, labels: BoolArray, mask: BoolArray, k: int
+    rows: FloatArray | sparse.csr_array, labels: BoolArray, seen: BoolArray
 ) -> IntArray:
-    mine, others = np.flatnonzero(labels & mask), np.flatnonzero(~labels & mask)
-    seen = rows[np.flatnonzero(mask)]
-    square = (seen.multiply(seen) if sparse.issparse(seen) else seen**2).mean(axis=0)
-    mean = np.asarray(seen.mean(axis=0)).ravel()
-    spread = np.sqrt(np.maximum(np.asarray(square).ravel() - mean**2, 0))
-    gap = np.abs(np.asarray(rows[mine].mean(axis=0) - rows[others].mean(axis=0)).ravel())
-    size = np.where(spread > 1e-9, gap / np.where(spread > 1e-9, spread, 1), 0)
-    return np.argsort(-size, kind="stable")[:k]
+    """Order the features by the difference of their means, in each set of seen rows: [F, sets]."""
+    squares = rows.multiply(rows) if isinstance(rows, sparse.csr_array) else rows**2
+    all_, mine = seen.astype(float), (seen & labels[:, None]).astype(float)
+    count, count_mine = all_.sum(axis=0), mine.sum(axis=0)
+    total, total_mine = rows.T @ all_, rows.T @ mine
+    mean = total / count
+    spread = np.sqrt(np.maximum(squares.T @ all_ / count - mean**2, 0))
+    gap = total_mine / np.maximum(count_mine, 1)
+    gap = np.abs(gap - (total - total_mine) / np.maximum(count - count_mine, 1))
+    size = np.where(spread > FLAT, gap / np.where(spread > FLAT, spread, 1), 0)
+    return np.asarray(np.argsort(-size, axis=0, kind="stable"))
 
 
 def _dense(rows: FloatArray | sparse.csr_array) -> FloatArray:

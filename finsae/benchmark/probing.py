@@ -198,11 +198,12 @@ class _Study:
         for name in self._sparse_of():
             rows = self.representations[name]
             inner, outer = rows[pool], rows[test]
+            readings = [
+                k_sparse(inner, outer, labels[:, i], folds[:, i], sizes=SPARSITIES)
+                for i in range(len(known))
+            ]
             for k in SPARSITIES:
-                found[f"{name} k={k}"] = [
-                    k_sparse(inner, outer, labels[:, i], folds[:, i], k=k)
-                    for i in range(len(known))
-                ]
+                found[f"{name} k={k}"] = [reading[k] for reading in readings]
         rows = self.representations[self.own]
         found[f"{self.own} l1"] = [
             lasso(rows[pool], rows[test], labels[:, i], folds[:, i]) for i in range(len(known))
@@ -217,7 +218,7 @@ class _Study:
         for name in self._sparse_of():
             rows, k = self.representations[name], STRESS_SPARSITY
             inner, outer = rows[drawn.train], rows[note.test]
-            found[f"{name} k={k}"] = k_sparse(inner, outer, drawn.labels, drawn.folds, k=k)
+            found[f"{name} k={k}"] = k_sparse(inner, outer, drawn.labels, drawn.folds, sizes=[k])[k]
         note.down(regime, t, found)
 
     def _sparse_of(self) -> list[str]:
@@ -269,30 +270,35 @@ def _scores(outcome: Outcome, study: _Study, resamples: int, seed: int) -> pd.Da
             for (name, method), tasks in outcome.auc.items()
             if name == regime
         }
-        rng = np.random.default_rng(seed)
         count = len(next(iter(by_method.values())))
-        drawn = np.vstack([np.arange(count), rng.integers(count, size=(resamples, count))])
-
-        def row(
-            method: str, metric: str, by_task: FloatArray, versus: str = "", *, d: IntArray = drawn
-        ) -> dict[str, object]:
-            picked = np.take_along_axis(by_task.T, d, axis=1)
-            seen = np.isfinite(picked)
-            total = np.where(seen, picked, 0).sum(axis=1)
-            means = total / np.maximum(seen.sum(axis=1), 1)
-            low, high = bounds(means[:1], means[1:, None], months=max(len(by_task), 2))
-            if metric == "win_share" or not versus:  # neither lies outside [0, 1]
-                low, high = low.clip(0, 1), high.clip(0, 1)
-            found = (method, metric, means[0], low[0], high[0], len(by_task))
-            return dict(zip(SCORE_COLUMNS, (*found, "task and firm", versus), strict=True))
-
-        found = [row(method, "auc", values) for method, values in by_method.items()]
+        drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
+        drawn = np.vstack([np.arange(count), drawn])
+        for method, by_task in by_method.items():
+            rows.append((regime, method, "auc", *_average(by_task, drawn, within=(0, 1)), ""))
         for a, b in _comparisons(list(by_method), study.own):
             gap = by_method[a] - by_method[b]
-            found.append(row(a, "auc", gap, b))
-            found.append(row(a, "win_share", (np.sign(gap) + 1) / 2, b))
-        rows.append(pd.DataFrame(found).assign(regime=regime))
-    return pd.concat(rows, ignore_index=True)[["regime", *SCORE_COLUMNS]]
+            wins = np.where(np.isfinite(gap), (np.sign(gap) + 1) / 2, np.nan)
+            rows.append((regime, a, "auc", *_average(gap, drawn, within=(-1, 1)), b))
+            rows.append((regime, a, "win_share", *_average(wins, drawn, within=(0, 1)), b))
+    return pd.DataFrame(rows, columns=["regime", *SCORE_COLUMNS])
+
+
+def _average(
+    by_task: FloatArray, drawn: IntArray, *, within: tuple[float, float]
+) -> tuple[float, float, float, int, str]:
+    """Average over tasks [tasks, 1 + resamples]: value, low, high, n and what was drawn."""
+    picked = np.take_along_axis(by_task.T, drawn, axis=1)
+    seen = np.isfinite(picked)
+    means = np.where(seen, picked, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    low, high = bounds(means[:1], means[1:, None], months=max(len(by_task), 2))
+    lowest, highest = within
+    return (
+        float(means[0]),
+        float(low[0].clip(lowest, highest)),
+        float(high[0].clip(lowest, highest)),
+        len(by_task),
+        "task and firm",
+    )
 
 
 def _comparisons(methods: Sequence[str], own: str) -> list[tuple[str, str]]:

@@ -127,7 +127,7 @@ def test_nothing_of_the_test_companies_is_learnt():
     alone = probe(from_products(dense @ dense.T, drawn.train, test[:5]), labels, folds)
     np.testing.assert_allclose(alone.scores, plain.scores[:, :5], atol=1e-4)
     inner, outer = latents[drawn.train], latents[test]
-    for how in (lambda *a: k_sparse(*a, k=5), lasso):
+    for how in (lambda *a: k_sparse(*a, sizes=[5])[5], lasso):
         whole, part = (how(inner, x, drawn.labels, drawn.folds) for x in (outer, outer[:5]))
         assert whole.validation == part.validation
         np.testing.assert_allclose(whole.scores[:, :5], part.scores, atol=1e-5)
@@ -138,7 +138,7 @@ def test_features_are_chosen_inside_each_fold():
     rng = np.random.default_rng(0)
     rows, labels = rng.normal(size=(60, 4000)), np.arange(60) % 2 == 0
     folds = np.column_stack([np.arange(60) // 12 != part for part in range(5)])
-    reading = k_sparse(rows, rows, labels, folds, k=5)
+    reading = k_sparse(rows, rows, labels, folds, sizes=[2, 5])[5]
     assert reading.scores[0, labels].mean() > reading.scores[0, ~labels].mean() + 1  # seen rows
     assert abs(reading.validation[0] - 0.5) < 0.25  # rows not seen
 
