@@ -9,7 +9,7 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, questions, study
+from finsae.cli import autoencoder, companies, probe, questions, study
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
 from finsae.cli.tune import tune
@@ -33,6 +33,7 @@ for command in (
     questions.associations,
     questions.difference,
     study.backtest,
+    probe.probe,
     study.report,
 ):
     app.command()(command)
