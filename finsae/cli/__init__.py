@@ -9,7 +9,7 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, study
+from finsae.cli import autoencoder, companies, labels, study
 from finsae.cli.options import err, out
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ for command in (
     autoencoder.train_sae,
     companies.peers,
     companies.explain,
+    labels.label,
+    labels.score_labels,
     study.benchmark,
     study.backtest,
     study.report,

@@ -20,6 +20,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 QUOTES, WORDS, INDUSTRIES = 8, 12, 4
 """Shown per feature, at most."""
+AROUND_PRIOR = 500.0  # sentences are compared with sentences: the words of a few of them count
+TELLING = 1.645  # z-score from which a word around counts: 5 % on one side
 CONTENT_SHARE = 0.05  # below it a feature is about its stop words
 
 
@@ -62,8 +64,8 @@ class Meaning:
         Words on which it fires, those first that are most typical of it; stop words and signs only
         where there is hardly anything else. Forms with and without a final s are one word.
     beside, against : tuple of Word
-        Words of the same sentences on which it does not fire: more, and less, often there than in
-        the sentences without it.
+        Words on which it does not fire: more, and less, often in the sentences in which it fires
+        than in the others, with |z| above 1.645.
     industries : tuple of Industry
         Where it concentrates: the share of an industry's companies that have it, over the share of
         all companies, above 1 and from two companies on.
@@ -215,16 +217,16 @@ class _Reader:
         return self._named(np.where(telling & (z > 0), z, 0.0), counts, words)
 
     def _around(self, words: IntArray) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
-        """Contrast the rest of the sentences in which it fires with the other sentences."""
+        """Contrast sentences in which it fires with the others, but for the words it fires on."""
         here = np.unique(self.corpus.sentence[words])
         inside = [np.arange(self.bounds[i], self.bounds[i + 1]) for i in here]
         around = np.concatenate([np.empty(0, np.int64), *inside])
-        others = around[~np.isin(around, words)]
-        counts = self._counts(others)
-        _, z = log_odds(counts, self.total - self._counts(around))
-        z = np.where(self.content, z, 0.0)
+        counts = self._counts(around)
+        _, z = log_odds(counts, self.total - counts, prior=AROUND_PRIOR)
+        others = self.content & (self._counts(words) == 0)
+        z = np.where(others & (np.abs(z) > TELLING), z, 0.0)
         return (
-            self._named(np.maximum(z, 0), counts, others),
+            self._named(np.maximum(z, 0), counts, around),
             self._named(np.minimum(z, 0), counts, around),
         )
 
@@ -247,11 +249,12 @@ class _Reader:
         _, first = np.unique(company[order], return_index=True)
         quotes = []
         for peak in order[np.sort(first)][:QUOTES]:
-            mine = words[company == company[peak]]
-            spans = np.column_stack([corpus.begins[mine], corpus.ends[mine]])
-            text = quote_tokens(
-                corpus.texts[company[peak]], spans, values[company == company[peak]]
-            )
+            sentence = corpus.sentence[words[peak]]
+            start, stop = corpus.starts[sentence], corpus.stops[sentence]
+            here = corpus.sentence[words] == sentence
+            mine = words[here]
+            spans = np.column_stack([corpus.begins[mine], corpus.ends[mine]]) - start
+            text = quote_tokens(corpus.texts[company[peak]][start:stop], spans, values[here])
             ticker = str(self.tickers[corpus.companies[company[peak]]])
             quotes.append(Quote(ticker, text, round(float(values[peak]), 3)))
         return tuple(quotes)

@@ -10,6 +10,7 @@ from finsae.pipeline.chain import (
     trade_files,
 )
 from finsae.pipeline.comparison import Windows, run_backtest, run_benchmark, windows
+from finsae.pipeline.labelling import label_features, score_labels
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
 from finsae.pipeline.reading import activate, build_features, embed
@@ -24,6 +25,7 @@ __all__ = [
     "company_peers",
     "embed",
     "explain_pair",
+    "label_features",
     "load_features",
     "open_inputs",
     "open_universe",
@@ -32,6 +34,7 @@ __all__ = [
     "run_backtest",
     "run_benchmark",
     "score_files",
+    "score_labels",
     "similarities",
     "trade_files",
     "train_sae",

@@ -12,9 +12,15 @@ from finsae import benchmark, pairs
 from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.features import Features
+from finsae.features.table import LABELS
 from finsae.pipeline import methods, pictures
 from finsae.pipeline.comparison import run_backtest, run_benchmark, windows
-from finsae.pipeline.reading import build_features, features_key, model_hash
+from finsae.pipeline.reading import (
+    build_features,
+    features_folder,
+    features_key,
+    model_hash,
+)
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
 from finsae.store import alone, cache_dir, hash_file, hash_frame, hash_texts, key
@@ -72,6 +78,8 @@ def run_key(config: Run, universe: Universe) -> str:
         *(features_key(universe, reading) for reading in readings_of(config)),
         model_hash(sentences),
     ]
+    labels = [features_folder(universe, reading) / LABELS for reading in readings_of(config)]
+    inputs += [hash_file(file) for file in labels if file.is_file()]  # what the pictures name
     return key({**asdict(config), "stages": STAGES}, inputs, VERSION)
 
 

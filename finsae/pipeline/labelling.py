@@ -20,11 +20,11 @@ from finsae.explain.scores import Subject, assess, eligible, label_auc, scorable
 from finsae.features import Features, TokenCodes, pool
 from finsae.features.table import LABELS as FILE
 from finsae.pipeline.methods import reading_of
-from finsae.pipeline.reading import activate, autoencoder, build_features, embed, features_key
+from finsae.pipeline.reading import activate, autoencoder, build_features, embed, features_folder
 from finsae.plugins import Labeller, make
 from finsae.result import Result
 from finsae.sources import sample
-from finsae.store import alone, cache_dir, plain, provenance, write_json, write_table
+from finsae.store import alone, plain, provenance, write_json, write_table
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -304,7 +304,7 @@ def _open(folder: str | Path | None) -> tuple[Path, Features]:
         return Path(folder), Features.load(folder)
     universe, reading = sample(), Reading()
     features = build_features(universe, reading)
-    return cache_dir() / "features" / features_key(universe, reading), features
+    return features_folder(universe, reading), features
 
 
 def _subject(

@@ -30,13 +30,13 @@ FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 METRICS = {
-    "detection": "Detection: does the sentence have it? (balanced accuracy)",
-    "fuzzing": "Fuzzing: are these its words? (balanced accuracy)",
-    "embedding_auc": "Embedding AUC, label against sentences",
-    "quote_auc": "Embedding AUC, quotes against sentences",
-    "word_auc": "Label words predict the company (AUC)",
-    "intruder": "Intruder found among five sentences",
-    "unreadable": "Judge's answers that could not be read",
+    "detection": "Detection, balanced accuracy",
+    "fuzzing": "Fuzzing, balanced accuracy",
+    "unreadable": "Unreadable answers",
+    "embedding_auc": "Embedding AUC, label",
+    "quote_auc": "Embedding AUC, quotes",
+    "word_auc": "AUC of label words",
+    "intruder": "Intruder found (chance 0.2)",
 }
 """Scores per feature, and what they are."""
 
