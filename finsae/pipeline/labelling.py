@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ EMBEDDER = "minilm"
 """Whose sentence embeddings score labels, whatever model the features are of."""
 FEWEST = 2
 """Companies to learn from that a feature must have to be named."""
+TRIES = 20
+"""Neurons looked at for one that can be scored at a density."""
 
 
 @dataclass(frozen=True)
@@ -214,8 +217,8 @@ def dense_neurons(
     """Make features of single neurons of the layer that the autoencoder reads.
 
     Each neuron, with either sign, is cut off where it fires on a given share of the tokens to learn
-    from, and used once. Like a feature, it must fire in enough companies to be learnt and scored
-    (`eligible`); one that does not is passed over.
+    from, and used once. One that cannot be learnt and scored like a feature (it fires in too few
+    companies, or in all: `scorable`) is passed over for the next.
 
     Parameters
     ----------
@@ -238,49 +241,54 @@ def dense_neurons(
     Raises
     ------
     DataError
-        If the layer has too few neurons.
+        If there are more densities than neurons of either sign.
     """
     _, layers = autoencoder(reading)
     source = activate(features.companies["description"].tolist(), reading.model, *layers)
     tokens = source.layer(layers[-1])
-    cutter = _Cutter(np.asarray(source.offsets))
-    signed = iter(rng.permutation(2 * tokens.shape[1]).tolist())
-    columns: list[FloatArray] = []
-    names: list[str] = []
+    cutter = _Cutter(tokens, np.asarray(source.offsets))
+    signed = rng.permutation(2 * tokens.shape[1]).tolist()
+    if len(density) > len(signed):
+        raise DataError(
+            f"layer {layers[-1]} has {tokens.shape[1]} neurons, two signs each: score at most "
+            f"{len(signed)} features"
+        )
+    columns, names = [], []
     for share in density:
-        for number in signed:
-            neuron, sign = divmod(number, 2)
-            values = np.asarray(tokens[:, neuron], dtype=np.float32) * (1 - 2 * sign)
-            found = cutter.cut(values, share)
-            if found is not None:
-                columns.append(found)
-                names.append(f"neuron {neuron} {'+-'[sign]}")
-                break
-        else:
-            raise DataError(
-                f"layer {layers[-1]} has too few neurons to set beside {len(density)} features "
-                f"(it has enough for {len(columns)}): score fewer"
-            )
-    stacked = sparse.hstack([sparse.csc_array(column[:, None]) for column in columns], "csr")
-    codes = TokenCodes.of(sparse.csr_array(stacked), source.offsets, source.spans)
+        number, above = cutter.first(signed, share)
+        signed.remove(number)
+        columns.append(sparse.csc_array(above[:, None]))
+        names.append(f"neuron {number // 2} {'+-'[number % 2]}")
+    stacked = sparse.csr_array(sparse.hstack(columns, "csr"))
+    codes = TokenCodes.of(stacked, source.offsets, source.spans)
     matrix = pool(codes, len(names), how="binary")
     dense = Features.build(matrix, features.companies, names, codes=codes)
     return dense, np.arange(len(names))
 
 
 class _Cutter:
-    """Cuts neurons off at a density, and passes those over that cannot be learnt and scored."""
+    """Cuts neurons off at a density."""
 
-    def __init__(self, offsets: IntArray) -> None:
+    def __init__(self, tokens: npt.NDArray[np.float16], offsets: IntArray) -> None:
+        self.tokens = tokens
         self.text = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         self.learnt, self.held_out = split_companies(len(offsets) - 1)
         self.learning = np.isin(self.text, self.learnt)
 
-    def cut(self, values: FloatArray, share: float) -> FloatArray | None:
-        """Give what is above the value that a share of the tokens to learn from exceed."""
-        above = np.maximum(values - np.quantile(values[self.learning], 1 - share), 0)
-        has = np.bincount(self.text[above > 0], minlength=len(self.learnt) + len(self.held_out)) > 0
-        return above if scorable(has[self.learnt], has[self.held_out]) else None
+    def first(self, signed: Sequence[int], share: float) -> tuple[int, FloatArray]:
+        """Give the first neuron that can be learnt and scored, and what is above its cut.
+
+        Of those tried, the last where none can: its scores will be missing, not its feature's.
+        """
+        for number in signed[:TRIES]:
+            values = np.asarray(self.tokens[:, number // 2], dtype=np.float32)
+            values = -values if number % 2 else values
+            above = np.maximum(values - np.quantile(values[self.learning], 1 - share), 0)
+            count = len(self.learnt) + len(self.held_out)
+            has = np.bincount(self.text[above > 0], minlength=count) > 0
+            if scorable(has[self.learnt], has[self.held_out]):
+                break
+        return number, above
 
 
 def split_companies(n: int) -> tuple[IntArray, IntArray]:
@@ -316,7 +324,8 @@ def _subject(
 
 
 def _meanings(learnt: Corpus, ids: IntArray, features: Features) -> list[Meaning]:
-    groups = [str(code)[:2] if code else "" for code in features.companies["sic"].fillna("")]
+    sic = features.companies.get("sic", pd.Series("", index=features.companies.index))
+    groups = [str(code)[:2] for code in sic.fillna("")]
     named = [f"{code} {MAJOR_GROUPS[code]}" if code in MAJOR_GROUPS else code for code in groups]
     tickers = [str(ticker) for ticker in features.companies.index]
     return meanings(learnt, ids, tickers=tickers, industries=named)

@@ -216,5 +216,5 @@ def test_intervals_are_of_features_and_paired():
     level, paired = scores.iloc[0], scores[scores["versus"] == "other"].iloc[0]
     error = 1.96 * own["detection"].std() / 20
     assert level["high"] - level["low"] == pytest.approx(2 * error, rel=0.1)
-    assert paired["high"] - paired["low"] < error / 10 and paired["low"] > 0.015
+    assert paired["high"] - paired["low"] < error / 8 and paired["low"] > 0.015
     assert (level["n"], paired["n"]) == (400, 399)
