@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from finsae.explain.contrast import log_odds
+from finsae.explain.contrast import PRIOR, log_odds
 from finsae.explain.corpus import Corpus
 from finsae.explain.quotes import quote_tokens
 from finsae.store import progress
@@ -20,6 +20,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 QUOTES, WORDS, INDUSTRIES = 8, 12, 4
 """Shown per feature, at most."""
+POWER = 2  # of activations, as weights of words: strong ones show best what a feature is about
 AROUND_PRIOR = 500.0  # sentences are compared with sentences: the words of a few of them count
 TELLING = 1.645  # z-score from which a word around counts: 5 % on one side
 CONTENT_SHARE = 0.05  # below it a feature is about its stop words
@@ -206,11 +207,11 @@ class _Reader:
         if not len(words):
             return ()
         counts = self._counts(words)
-        energy = values.astype(np.float64) ** 2
+        energy = values.astype(np.float64) ** POWER
         weights = self._counts(words, energy / energy.mean())
         # No word may weigh more than it occurs: the rest would be negative.
         weights = np.minimum(weights, self.total)
-        _, z = log_odds(weights, self.total - weights)
+        _, z = log_odds(weights, self.total - weights, prior=PRIOR)
         telling = self.content & (counts > 0)
         if weights[telling].sum() < CONTENT_SHARE * weights.sum():
             telling = counts > 0

@@ -137,7 +137,7 @@ def test_a_model_at_an_endpoint_names_and_shows_its_cost(toy, monkeypatch, tmp_p
     table = pd.read_parquet(toy / "labels.parquet")
     assert table["label"].str.fullmatch(r"thing \d+").all() and set(table["labeller"]) == {"tiny"}
     made = (toy / "labels.json").read_text()
-    assert KEY not in made and server.url not in made and '"host": "127.0.0.1"' in made
+    assert KEY not in made and "127.0.0.1" not in made
 
 
 @pytest.mark.parametrize(

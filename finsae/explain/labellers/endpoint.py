@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from finsae.checks import DataError
 from finsae.explain.labellers.answers import Answer, LanguageModel
 from finsae.explain.labellers.prompts import Prompt
+from finsae.store import hash_texts
 
 URL, KEY = "OPENAI_BASE_URL", "OPENAI_API_KEY"
 """Environment variables; the key is read when it is sent and held nowhere."""
@@ -34,7 +35,7 @@ class Endpoint(LanguageModel):
 
     ``OPENAI_BASE_URL`` (default OpenAI's own) is the address before ``/chat/completions``, and
     ``OPENAI_API_KEY`` the key, which a server of one's own may not need. Neither is logged nor
-    written anywhere; of the address the host alone names the answers that are kept.
+    written anywhere; a hash of the address tells one endpoint's answers from another's.
 
     Parameters
     ----------
@@ -71,8 +72,8 @@ class Endpoint(LanguageModel):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Model and host."""
-        return {"model": self.model, "host": urlsplit(_base()).hostname or ""}
+        """Model, and a hash of the address: another endpoint's model of that name is another."""
+        return {"model": self.model, "endpoint": hash_texts([_base()])}
 
     def answers(self, prompts: Sequence[Prompt], keep: Callable[[int, Answer], None]) -> None:
         """Answer several prompts at once.
