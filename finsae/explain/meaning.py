@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from finsae.explain.contrast import PRIOR, log_odds
 from finsae.explain.corpus import Corpus
+from finsae.explain.log_odds import PRIOR, log_odds
 from finsae.explain.quotes import quote_tokens
 from finsae.store import progress
 

@@ -7,8 +7,8 @@ import planted
 import pytest
 
 from finsae.checks import DataError
-from finsae.explain.contrast import log_odds
 from finsae.explain.corpus import Corpus
+from finsae.explain.log_odds import log_odds
 from finsae.explain.meaning import meanings
 from finsae.features import Features, TokenCodes
 
