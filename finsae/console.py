@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from finsae.explain.scores import METRICS as EXPLANATIONS
 from finsae.methods import BASELINES, CONTROLS, SCHEMES, in_order, label
 from finsae.report.metrics import CLUSTERS, MONEY, PEERS
 from finsae.report.summary import interval
@@ -67,6 +68,31 @@ def _difference(rows: pd.DataFrame, metric: str) -> str:
     p = f"{metric}_adjusted_p"
     known = f" p {float(rows['value'][p]):.3f}" if p in rows.index else ""
     return interval(ends, digits=4, signed=True) + known
+
+
+def explanation_table(scores: pd.DataFrame) -> Table:
+    """One row per score of explanations, one column per method; then the paired differences.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `finsae.explain.scores.assess`.
+    """
+    methods = list(dict.fromkeys(scores["method"]))
+    table = text_table(None, "score", *methods)
+    versus = scores["versus"].fillna("")
+    for metric, name in EXPLANATIONS.items():
+        for paired in (False, True):
+            mine = scores[(scores["metric"] == metric) & ((versus != "") == paired)]
+            column = "versus" if paired else "method"
+            cells = {
+                str(row[column]): interval({str(name): value for name, value in row.items()})
+                for row in mine.to_dict("records")
+            }
+            if cells:
+                first = "  difference" if paired else name
+                table.add_row(first, *(escape(cells.get(method, "")) for method in methods))
+    return table
 
 
 def _cell(row: Mapping[Hashable, Any]) -> str:

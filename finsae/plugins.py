@@ -75,6 +75,29 @@ class TradingRule(Protocol):
         ...
 
 
+class Labeller(Protocol):
+    """What is known of features (`finsae.explain.meaning.Meaning`) to a short name of each.
+
+    `usage` counts what the answers took (`finsae.explain.labellers.answers.Usage`); `settings` says
+    who gives them, as JSON without secrets, "model" among it.
+    """
+
+    usage: Any
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the answers."""
+        ...
+
+    def label(self, meanings: Sequence[Any]) -> list[str]:
+        """Return one name per feature; empty where it finds none."""
+        ...
+
+    def judge(self, questions: Sequence[Any]) -> list[list[bool] | None]:
+        """Say for each text of each question whether the label fits; None: unreadable."""
+        ...
+
+
 MENU: dict[str, dict[str, str]] = {
     "embedder": {
         "tfidf": "finsae.embed.tfidf:Tfidf",
@@ -99,6 +122,11 @@ MENU: dict[str, dict[str, str]] = {
         **{f"ff{n}": f"finsae.cluster.fama_french:FF{n}" for n in (5, 10, 12, 17, 30, 38, 48, 49)},
     },
     "selector": {"lowest-pvalue": "finsae.pairs.select:LowestPValue"},
+    "labeller": {
+        "words": "finsae.explain.labellers.words:Words",
+        "local": "finsae.explain.labellers.local:Local",
+        "openai": "finsae.explain.labellers.endpoint:Endpoint",
+    },
     "rule": {"zscore": "finsae.pairs.rules:ZScore"},
 }
 
@@ -109,7 +137,7 @@ def make(socket: str, name: str, **params: Any) -> Any:  # noqa: ANN401 - the pl
     Parameters
     ----------
     socket : str
-        "embedder", "coder", "clusterer", "selector" or "rule".
+        "embedder", "coder", "clusterer", "labeller", "selector" or "rule".
     name : str
         Its name on the menu.
     **params

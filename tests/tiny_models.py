@@ -11,6 +11,7 @@ from transformers import (
     GPTNeoXConfig,
     GPTNeoXModel,
     LlamaConfig,
+    LlamaForCausalLM,
     LlamaModel,
     PreTrainedTokenizerFast,
     T5Config,
@@ -59,6 +60,21 @@ def byte_tokenizer(folder, *, bos, padding_side):
         padding_side=padding_side,
         model_max_length=64,
     ).save_pretrained(folder)
+
+
+def writer(folder, *, window=4096, chat=True):
+    """Save a tiny causal language model that writes, and return the folder's name."""
+    torch.manual_seed(0)
+    byte_tokenizer(folder, bos=True, padding_side="left")
+    if chat:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer.chat_template = (
+            "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}{% endfor %}<s>assistant:"
+        )
+        tokenizer.save_pretrained(folder)
+    config = LlamaConfig(**SMALL, vocab_size=400, max_position_embeddings=window)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return str(folder)
 
 
 def make(kind, folder):

@@ -9,7 +9,7 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, probe, questions, study
+from finsae.cli import autoencoder, companies, labels, probe, questions, study
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
 from finsae.cli.tune import tune
@@ -32,6 +32,8 @@ for command in (
     questions.search,
     questions.associations,
     questions.difference,
+    labels.label,
+    labels.score_labels,
     study.backtest,
     probe.probe,
     study.report,

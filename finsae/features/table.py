@@ -18,6 +18,8 @@ from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
 from finsae.store import alone, atomic_path, write_json
 
+LABELS = "labels.parquet"
+"""File of labels made for a features folder (`finsae label`); they take the place of the names."""
 CODE_ARRAYS = ("values", "indices", "starts", "offsets", "spans")
 
 
@@ -134,6 +136,7 @@ class Features:
 
     def _write(self, target: Path) -> None:
         (target / "provenance.json").unlink(missing_ok=True)
+        (target / LABELS).unlink(missing_ok=True)  # they were of other features
         with atomic_path(target / "features.npz") as temporary:
             sparse.save_npz(temporary, self.matrix, compressed=False)
         for name, table in (("companies", self.companies), ("names", self.names)):
@@ -152,6 +155,8 @@ class Features:
     def load(cls, folder: str | Path) -> Features:
         """Read a folder that `save` has written; codes stay on disk, memory-mapped.
 
+        Labels that `finsae label` has put there replace the names.
+
         Raises
         ------
         DataError
@@ -167,6 +172,7 @@ class Features:
         try:
             matrix = sparse.load_npz(wanted[0])
             companies, names = pd.read_parquet(wanted[1]), pd.read_parquet(wanted[2])
+            names = _relabelled(names, source / LABELS)
             made = dict(json.loads((source / "provenance.json").read_text()))
             codes = _load_codes(source / "codes")
             return cls(sparse.csr_array(matrix), companies, names, codes, made)
@@ -175,6 +181,13 @@ class Features:
                 f'the features in "{source}" cannot be read ({error}); '
                 f"make them again: finsae build-features --out {source}"
             ) from None
+
+
+def _relabelled(names: pd.DataFrame, file: Path) -> pd.DataFrame:
+    if not file.is_file():
+        return names
+    labels = pd.read_parquet(file, columns=["id", "label"]).set_index("id")["label"]
+    return names.assign(label=labels.reindex(names.index).fillna(names["label"]))
 
 
 def _load_codes(folder: Path) -> TokenCodes | None:

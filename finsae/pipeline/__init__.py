@@ -13,6 +13,7 @@ from finsae.pipeline.chain import (
 )
 from finsae.pipeline.deletion import deletion_check, deletion_summary
 from finsae.pipeline.footing import Windows, windows
+from finsae.pipeline.labelling import label_features, score_labels
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
 from finsae.pipeline.query import read_like, search
@@ -37,6 +38,7 @@ __all__ = [
     "embed",
     "explain_pair",
     "group_difference",
+    "label_features",
     "load_features",
     "open_inputs",
     "open_universe",
@@ -46,6 +48,7 @@ __all__ = [
     "run_backtest",
     "run_benchmark",
     "score_files",
+    "score_labels",
     "search",
     "similarities",
     "trade_files",

@@ -12,10 +12,16 @@ from finsae import benchmark, pairs
 from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.features import Features
+from finsae.features.table import LABELS
 from finsae.ledger import record
 from finsae.pipeline import methods, pictures
 from finsae.pipeline.footing import windows
-from finsae.pipeline.reading import build_features, features_key, model_hash
+from finsae.pipeline.reading import (
+    build_features,
+    features_folder,
+    features_key,
+    model_hash,
+)
 from finsae.pipeline.scoring import run_benchmark, walk_forward
 from finsae.pipeline.trading import run_backtest
 from finsae.pipeline.tuning import tune
@@ -76,6 +82,8 @@ def run_key(config: Run, universe: Universe) -> str:
         *(features_key(universe, reading) for reading in readings_of(config)),
         model_hash(sentences),
     ]
+    labels = [features_folder(universe, reading) / LABELS for reading in readings_of(config)]
+    inputs += [hash_file(file) for file in labels if file.is_file()]  # what the pictures name
     return key({**asdict(config), "stages": STAGES}, inputs, VERSION)
 
 

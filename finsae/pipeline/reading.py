@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def build_features(universe: Universe, reading: Reading) -> Features:
         chosen that this kind of reading does not have.
     """
     one_of("pooling", reading.pool, POOLINGS)  # before the hours that reading may take
-    folder = cache_dir() / "features" / features_key(universe, reading)
+    folder = features_folder(universe, reading)
     texts = universe.companies["description"].tolist()
     found = Features.kept(folder, lambda: _read(universe, reading, texts))
     # The folder belongs to the texts: another universe of the same texts has other prices and cuts.
@@ -67,6 +68,11 @@ def embed(texts: list[str], model: str) -> npt.NDArray[np.float32]:
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
             np.save(handle, vectors)
     return np.asarray(np.load(path), dtype=np.float32)
+
+
+def features_folder(universe: Universe, reading: Reading) -> Path:
+    """Where the features of a universe are kept, and the labels made for them."""
+    return cache_dir() / "features" / features_key(universe, reading)
 
 
 def features_key(universe: Universe, reading: Reading) -> str:

@@ -26,7 +26,8 @@ LEVELS = [
 ]
 BASE = 0
 ALLOWED_SIBLINGS = {("pairs", "similarity")}  # ties at the border are similarity's to find
-TORCH_USERS = ("sae/", "embed/transformer/")
+# A labeller that is a language model loads one; its module is imported only when it is asked for.
+TORCH_USERS = ("sae/", "embed/transformer/", "explain/labellers/local.py")
 
 
 def modules():
@@ -121,5 +122,6 @@ def test_public_names_can_be_had():
 
 @pytest.mark.parametrize(("socket", "name"), [(s, n) for s, menu in MENU.items() for n in menu])
 def test_every_entry_of_the_menu_can_be_made(socket, name):
-    needs = {"mst": {"threshold": 0.5}, "average": {"n_clusters": 2}, "kmeans": {"n_clusters": 2}}
+    needs = {"mst": {"threshold": 0.5}, "average": {"n_clusters": 2}, "kmeans": {"n_clusters": 2},
+             "local": {"model": "folder"}, "openai": {"model": "name"}}  # fmt: skip
     assert make(socket, name, **needs.get(name, {})) is not None
