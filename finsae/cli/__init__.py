@@ -10,7 +10,9 @@ import typer
 from finsae import __version__
 from finsae.checks import DataError
 from finsae.cli import autoencoder, companies, labels, study
+from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
+from finsae.cli.tune import tune
 
 app = typer.Typer(
     help="Which companies are alike, and why; and whether that is worth anything.",
@@ -27,7 +29,8 @@ for command in (
     companies.explain,
     labels.label,
     labels.score_labels,
-    study.benchmark,
+    benchmark,
+    tune,
     study.backtest,
     study.report,
 ):

@@ -8,13 +8,18 @@ from finsae.pipeline.chain import (
     run,
     score_files,
     trade_files,
+    tune_files,
+    walk_forward_files,
 )
-from finsae.pipeline.comparison import Windows, run_backtest, run_benchmark, windows
+from finsae.pipeline.footing import Windows, windows
 from finsae.pipeline.labelling import label_features, score_labels
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
 from finsae.pipeline.reading import activate, build_features, embed
+from finsae.pipeline.scoring import run_benchmark, walk_forward
+from finsae.pipeline.trading import run_backtest
 from finsae.pipeline.training import train_sae
+from finsae.pipeline.tuning import tune
 
 __all__ = [
     "Windows",
@@ -38,5 +43,9 @@ __all__ = [
     "similarities",
     "trade_files",
     "train_sae",
+    "tune",
+    "tune_files",
+    "walk_forward",
+    "walk_forward_files",
     "windows",
 ]
