@@ -56,6 +56,9 @@ class Reading:
         Whether features are weighted by log(n / companies that have them).
     length_normalised : bool
         Whether sums are divided by the number of tokens.
+    strongest : int
+        Features kept per company when companies are compared, so that similarity does not follow
+        the length of the texts (see `finsae.features.standing_out`); 0 keeps all.
     """
 
     model: str = "minilm"
@@ -64,6 +67,7 @@ class Reading:
     pool: str = "log1p-sum"
     idf: bool = True
     length_normalised: bool = False
+    strongest: int = 640
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,12 @@ class Benchmark:
         Two-way bootstrap resamples.
     past_months : int
         Months before the cut that the past-correlation method reads.
+    methods : str
+        "main" (the features and every baseline), "all" (also raw activations, their principal
+        components, an untrained SAE and coarser industry codes), or names with commas between.
     """
 
+    methods: str = "main"
     k: int = 5
     draws: int = 20
     resamples: int = 1000

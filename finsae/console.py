@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from finsae.methods import in_order, label
+from finsae.methods import BASELINES, CONTROLS, SCHEMES, in_order, label
 from finsae.report.metrics import CLUSTERS, MONEY, PEERS
 from finsae.report.summary import interval
 
@@ -35,6 +35,38 @@ def score_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
             cells = [found.get(metric, "") for metric in shown]
             table.add_row(escape(label(method)), *(escape(cell) for cell in cells))
     return table
+
+
+def paired_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
+    """One row per paired difference of the user's own features, with its adjusted p-value.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The standard frame of scores.
+    metrics : sequence of str
+        Metrics whose differences are shown.
+    """
+    shown = ~scores["method"].isin((*BASELINES, *CONTROLS, *SCHEMES))
+    paired = scores[(scores["versus"].fillna("") != "") & shown]
+    table = text_table("Paired differences", "method", "minus", *(METRICS[m].name for m in metrics))
+    for method in in_order(paired["method"]):
+        mine = paired[paired["method"] == method]
+        for versus in in_order(mine["versus"]):
+            rows = mine[mine["versus"] == versus].drop_duplicates("metric").set_index("metric")
+            cells = [_difference(rows, metric) for metric in metrics]
+            table.add_row(label(method), label(versus), *(escape(cell) for cell in cells))
+    return table
+
+
+def _difference(rows: pd.DataFrame, metric: str) -> str:
+    """Write a difference with its interval, and with its p-value where there is one."""
+    if metric not in rows.index:
+        return ""
+    ends = {end: float(rows[end][metric]) for end in ("value", "low", "high")}
+    p = f"{metric}_adjusted_p"
+    known = f" p {float(rows['value'][p]):.3f}" if p in rows.index else ""
+    return interval(ends, digits=4, signed=True) + known
 
 
 def _cell(row: Mapping[Hashable, Any]) -> str:

@@ -9,17 +9,37 @@ LABELS: dict[str, str] = {
     "sae-group": "Group SAE",
     "words": "Word features",
     "activations": "Activations",
+    "pca": "PCA of activations",
+    "untrained": "Untrained SAE",
     "sic": "SIC",
     "major-group": "Major group",
+    "division": "Division",
+    "ff12": "Fama-French 12",
+    "ff17": "Fama-French 17",
+    "ff30": "Fama-French 30",
+    "ff48": "Fama-French 48",
+    "ff49": "Fama-French 49",
     "tfidf": "TF-IDF",
     "embedding": "Embedding",
     "past-correlation": "Past correlation",
     "random": "Random",
 }
 
-READINGS = ("sae", "sae-group", "words", "activations")
+READINGS = ("sae", "sae-group", "words", "activations", "untrained")
 """Methods that are features of the user's: by the name of how they were read."""
-BASELINES: tuple[str, ...] = tuple(name for name in LABELS if name not in READINGS)
+CONTROLS = ("activations", "pca", "untrained")
+"""The SAE's own text and model without the SAE, and without what it has learnt."""
+SCHEMES = ("division", "ff12", "ff17", "ff30", "ff48", "ff49")
+"""Coarser classes of SIC codes, each company's peers being drawn from its own."""
+BASELINES: tuple[str, ...] = (
+    "sic",
+    "major-group",
+    "tfidf",
+    "embedding",
+    "past-correlation",
+    "random",
+)
+"""What every method is measured against, everywhere."""
 METHODS: tuple[str, ...] = ("sae", *BASELINES)
 """What is compared where nothing else is said."""
 

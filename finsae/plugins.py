@@ -96,6 +96,7 @@ MENU: dict[str, dict[str, str]] = {
         "sic": "finsae.cluster.codes:Sic",
         "major-group": "finsae.cluster.codes:MajorGroup",
         "division": "finsae.cluster.codes:Division",
+        **{f"ff{n}": f"finsae.cluster.fama_french:FF{n}" for n in (5, 10, 12, 17, 30, 38, 48, 49)},
     },
     "selector": {"lowest-pvalue": "finsae.pairs.select:LowestPValue"},
     "rule": {"zscore": "finsae.pairs.rules:ZScore"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from finsae.benchmark.interval import LEVEL
-from finsae.benchmark.metrics import Peers, weighted_mean
+from finsae.benchmark.peers import Peers
 
 FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.int64]
 
 PERMUTATIONS = 499
 
@@ -39,28 +39,41 @@ def placebo(peers: Peers, correlation: FloatArray, *, seed: int) -> pd.DataFrame
         (1 + permutations), with the exact binomial interval of that share; n permutations.
     """
     small = correlation.astype(np.float32)
-    one = np.ones(len(small), dtype=np.float32)
     _, first = np.unique(peers.owner, return_index=True)
-    index = peers.index[:, first]
-    actual = weighted_mean(peers.company_means(small)[first], one)
+    actual = np.array([_score(small, index) for index in peers.index[first]])
     rng = np.random.default_rng(seed)
     at_least = np.zeros(len(first), dtype=np.int64)
     for _ in range(PERMUTATIONS):
         names = rng.permutation(len(small))
-        renamed = np.empty_like(index)
-        renamed[names] = names[index]
-        shuffled = replace(peers, index=renamed).company_means(small)
-        at_least += weighted_mean(shuffled, one) >= actual
-    exact = [stats.binomtest(int(count), PERMUTATIONS).proportion_ci(LEVEL) for count in at_least]
+        at_least += [
+            _score(small, names[index], rows=names) >= value
+            for index, value in zip(peers.index[first], actual, strict=True)
+        ]
+    return p_rows(peers.methods, "peer_correlation_placebo_p", at_least, PERMUTATIONS)
+
+
+def p_rows(methods: tuple[str, ...], metric: str, exceeded: IntArray, draws: int) -> pd.DataFrame:
+    """Write p-values that were counted over permutations as rows of scores."""
+    exact = [stats.binomtest(int(count), draws).proportion_ci(LEVEL) for count in exceeded]
     return pd.DataFrame(
         {
-            "method": peers.methods,
-            "metric": "peer_correlation_placebo_p",
-            "value": (1 + at_least) / (1 + PERMUTATIONS),
+            "method": methods,
+            "metric": metric,
+            "value": (1 + np.asarray(exceeded)) / (1 + draws),
             "low": [interval.low for interval in exact],
             "high": [interval.high for interval in exact],
-            "n": PERMUTATIONS,
+            "n": draws,
             "interval": "permutation",
             "versus": "",
         }
     )
+
+
+def _score(correlation: FloatArray, index: IntArray, *, rows: IntArray | None = None) -> float:
+    """Mean over companies of the mean correlation with peers; `rows` says who each row is."""
+    mine = np.arange(len(index)) if rows is None else rows
+    cells = correlation[mine[:, None], index]
+    known = np.isfinite(cells)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.where(known, cells, 0).sum(axis=1) / known.sum(axis=1)
+    return float(np.nanmean(means)) if np.isfinite(means).any() else np.nan

@@ -10,7 +10,9 @@ import typer
 from finsae import __version__
 from finsae.checks import DataError
 from finsae.cli import autoencoder, companies, questions, study
+from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
+from finsae.cli.tune import tune
 
 app = typer.Typer(
     help="Which companies are alike, and why; and whether that is worth anything.",
@@ -28,7 +30,8 @@ for command in (
     questions.search,
     questions.associations,
     questions.difference,
-    study.benchmark,
+    benchmark,
+    tune,
     study.backtest,
     study.report,
 ):

@@ -47,6 +47,9 @@ def build_features(
     length_normalised: Annotated[
         bool, typer.Option(help="Divide sums by the number of tokens.")
     ] = DEFAULT.length_normalised,
+    strongest: Annotated[
+        int, typer.Option(min=0, help="Features kept per company when compared; 0: all.")
+    ] = DEFAULT.strongest,
     to: Annotated[str, typer.Option("--out", help="Folder to write.")] = "reports/runs/features",
 ) -> None:
     """Turn company descriptions into sparse, named features."""
@@ -54,7 +57,7 @@ def build_features(
     from finsae.pipeline import open_universe
 
     writable(to)
-    reading = Reading(model, layer, sae, pool, idf, length_normalised)
+    reading = Reading(model, layer, sae, pool, idf, length_normalised, strongest)
     features = build(open_universe(Data(companies=companies)), reading)
     features.save(to)
     rows, columns = features.matrix.shape

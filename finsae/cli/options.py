@@ -12,6 +12,7 @@ from rich.console import Console
 
 from finsae.checks import DataError
 from finsae.config import Reading
+from finsae.result import Result
 from finsae.store import atomic_path, write_json
 
 if TYPE_CHECKING:
@@ -133,3 +134,19 @@ def write(path: str, text: str) -> None:
     """Write a text file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text)
+
+
+def left_out(result: Result) -> None:
+    """Say how many companies are compared, and which are not and why."""
+    dropped = result.provenance.get("universe", {}).get("dropped", [])
+    if dropped:
+        names = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
+        err.print(f"{len(dropped):,} companies have no prices: {names}", highlight=False)
+    if "excluded" not in result.tables:
+        return
+    reasons = result.tables["excluded"]["reason"].str.replace(r"\d+ of", "too few of", regex=True)
+    counts = reasons.value_counts().head(4)
+    why = "; ".join(f"{count:,}: {reason}" for reason, count in counts.items())
+    kept = result.provenance["companies"]
+    line = f"{kept:,} companies compared, {len(reasons):,} left out" + (f" ({why})" if why else "")
+    err.print(line, highlight=False, markup=False)

@@ -9,20 +9,18 @@ import typer
 from finsae.checks import DataError, one_of
 from finsae.cli.options import (
     Companies,
-    Cut,
     Events,
     Folders,
     JsonFile,
     Prices,
     Seed,
-    err,
     finish,
+    left_out,
     out,
     writable,
 )
-from finsae.config import Backtest, Benchmark, Data, Run, read_run
+from finsae.config import Backtest, Data, Run, read_run
 from finsae.methods import LABELS
-from finsae.result import Result
 
 
 def demo(
@@ -43,32 +41,6 @@ def demo(
     for line in summary_lines(result.scores, result.provenance):
         out.print(line, highlight=False, markup=False)
     out.print(f"Report: {page}", highlight=False, soft_wrap=True)
-
-
-def benchmark(
-    features: Folders = None,
-    companies: Companies = None,
-    prices: Prices = None,
-    events: Events = None,
-    cut: Cut = None,
-    k: Annotated[int, typer.Option("-k", "--k", help="Peers per company.")] = Benchmark.k,
-    clusters: Annotated[
-        list[str] | None, typer.Option(help="CSV of labels to score beside: ticker, label.")
-    ] = None,
-    seed: Seed = 0,
-    as_json: JsonFile = None,
-) -> None:
-    """Score similarity on later monthly returns, against every baseline, with intervals."""
-    from finsae.console import score_table
-    from finsae.pipeline import score_files
-
-    writable(file=as_json)
-    data = Data(companies=companies, prices=prices, events=events, cut=cut)
-    settings = Run(data=data, benchmark=Benchmark(k=k), seed=seed)
-    result = score_files(settings, features, clusters or [])
-    _left_out(result)
-    out.print(score_table(result.scores, ["peer_correlation", "mc", "pair_weighted", "coverage"]))
-    finish(as_json, result.to_json())
 
 
 def backtest(
@@ -100,7 +72,7 @@ def backtest(
     data = Data(companies, prices, events, formation=formation, trade=trade)
     settings = Run(data=data, backtest=Backtest(cost_bps=cost_bps), seed=seed)
     result = trade_files(settings, features, method)
-    _left_out(result)
+    left_out(result)
     out.print(score_table(result.scores, ["sharpe_net", "sharpe_gross", "return_annual", "trades"]))
     finish(
         as_json, result.to_json(returns=result.tables["returns"], trades=result.tables["trades"])
@@ -118,19 +90,3 @@ def report(
         raise DataError("pdf is not yet available: use --format html and print the page")
     one_of("format", format, ["html"])
     out.print(f"Report: {build(run)}", highlight=False, soft_wrap=True)
-
-
-def _left_out(result: Result) -> None:
-    """Say how many companies are compared, and which are not and why."""
-    dropped = result.provenance.get("universe", {}).get("dropped", [])
-    if dropped:
-        names = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
-        err.print(f"{len(dropped):,} companies have no prices: {names}", highlight=False)
-    if "excluded" not in result.tables:
-        return
-    reasons = result.tables["excluded"]["reason"].str.replace(r"\d+ of", "too few of", regex=True)
-    counts = reasons.value_counts().head(4)
-    why = "; ".join(f"{count:,}: {reason}" for reason, count in counts.items())
-    kept = result.provenance["companies"]
-    line = f"{kept:,} companies compared, {len(reasons):,} left out" + (f" ({why})" if why else "")
-    err.print(line, highlight=False, markup=False)

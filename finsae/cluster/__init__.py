@@ -11,12 +11,15 @@ from finsae.cluster.codes import (
     major_group,
     major_group_name,
 )
+from finsae.cluster.fama_french import SCHEMES, FamaFrench, fama_french
 from finsae.cluster.kmeans import FeatureKMeans
 from finsae.cluster.mst import MinimumSpanningTree, choose_threshold
 
 __all__ = [
+    "SCHEMES",
     "AverageLinkage",
     "Division",
+    "FamaFrench",
     "FeatureKMeans",
     "GivenLabels",
     "MajorGroup",
@@ -25,6 +28,7 @@ __all__ = [
     "choose_threshold",
     "division",
     "division_name",
+    "fama_french",
     "major_group",
     "major_group_name",
 ]

@@ -9,8 +9,8 @@ from finsae.cluster.labels import Labels, renumber
 from finsae.cluster.sic_table import DIVISION_RANGES, DIVISIONS, MAJOR_GROUPS
 
 
-def major_group(sic: pd.Series) -> pd.Series:
-    """Major groups: the first two digits of codes of four, missing where the code is.
+def four_digits(sic: pd.Series) -> pd.Series:
+    """Return the codes, None where missing.
 
     Raises
     ------
@@ -24,7 +24,19 @@ def major_group(sic: pd.Series) -> pd.Series:
             f'a SIC code is text of four digits; {wrong.index[0]} has "{wrong.iloc[0]}": '
             "restore its leading zeros (0100, not 100)"
         )
-    return sic.astype(object).where(sic.notna(), None).str[:2]
+    codes: pd.Series = sic.astype(object).where(sic.notna(), None)
+    return codes
+
+
+def major_group(sic: pd.Series) -> pd.Series:
+    """Major groups: the first two digits of codes of four, missing where the code is.
+
+    Raises
+    ------
+    DataError
+        If a code is not of four digits.
+    """
+    return four_digits(sic).str[:2]
 
 
 def division(sic: pd.Series) -> pd.Series:

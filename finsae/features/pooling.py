@@ -143,6 +143,40 @@ def idf(matrix: Matrix) -> npt.NDArray[np.float64]:
     return np.where(owners > 0, np.log(matrix.shape[0] / np.maximum(owners, 1)), 0.0)
 
 
+def standing_out(matrix: sparse.csr_array, count: int) -> sparse.csr_array:
+    """Keep each company's strongest features, measured from the first that is left out.
+
+    A long text has more features than a short one, and so shares more with any other long text;
+    after this every company has as many, and its similarities no longer follow the length of its
+    description. Soft thresholding (rather than cutting off) leaves no jump between the last feature
+    that is kept and the first that is not.
+
+    Parameters
+    ----------
+    matrix : csr_array [n, F]
+        Weighted features, not negative.
+    count : int
+        Features kept per company; 0 keeps all as they are, and so does a company that has no more.
+
+    Returns
+    -------
+    csr_array [n, F]
+        At most `count` entries per row: each value less the row's (count + 1)-th largest.
+    """
+    sizes = np.diff(matrix.indptr)
+    if not count or not len(sizes) or sizes.max() <= count:
+        return matrix
+    found = matrix.copy()
+    rows = np.repeat(np.arange(matrix.shape[0]), sizes)
+    order = np.lexsort((-found.data, rows))
+    level = np.zeros(matrix.shape[0], dtype=found.dtype)
+    more = np.flatnonzero(sizes > count)
+    level[more] = found.data[order[matrix.indptr[more] + count]]
+    found.data = np.maximum(found.data - level[rows], 0)
+    found.eliminate_zeros()
+    return found
+
+
 def companies_with(matrix: Matrix) -> npt.NDArray[np.int64]:
     """Count the companies that have each feature."""
     _, columns = matrix.nonzero()

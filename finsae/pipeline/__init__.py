@@ -8,15 +8,20 @@ from finsae.pipeline.chain import (
     run,
     score_files,
     trade_files,
+    tune_files,
+    walk_forward_files,
 )
-from finsae.pipeline.comparison import Windows, run_backtest, run_benchmark, windows
 from finsae.pipeline.deletion import deletion_check, deletion_summary
+from finsae.pipeline.footing import Windows, windows
 from finsae.pipeline.methods import clusterings, similarities
 from finsae.pipeline.pictures import pictures
 from finsae.pipeline.query import read_like, search
 from finsae.pipeline.reading import activate, build_features, embed
 from finsae.pipeline.reasons import explain_pair, group_difference, why_cluster
+from finsae.pipeline.scoring import run_benchmark, walk_forward
+from finsae.pipeline.trading import run_backtest
 from finsae.pipeline.training import train_sae
+from finsae.pipeline.tuning import tune
 
 __all__ = [
     "Windows",
@@ -45,6 +50,10 @@ __all__ = [
     "similarities",
     "trade_files",
     "train_sae",
+    "tune",
+    "tune_files",
+    "walk_forward",
+    "walk_forward_files",
     "why_cluster",
     "windows",
 ]

@@ -12,9 +12,13 @@ from finsae import benchmark, pairs
 from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.features import Features
+from finsae.ledger import record
 from finsae.pipeline import methods, pictures
-from finsae.pipeline.comparison import run_backtest, run_benchmark, windows
+from finsae.pipeline.footing import windows
 from finsae.pipeline.reading import build_features, features_key, model_hash
+from finsae.pipeline.scoring import run_benchmark, walk_forward
+from finsae.pipeline.trading import run_backtest
+from finsae.pipeline.tuning import tune
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
 from finsae.store import alone, cache_dir, hash_file, hash_frame, hash_texts, key
@@ -169,6 +173,51 @@ def score_files(
         raise DataError(f"two label files are named {', '.join(twice)}: rename one")
     named = {name: read_labels(path) for name, path in zip(names, labels, strict=True)}
     return run_benchmark(universe, features, run, labels=named)
+
+
+def walk_forward_files(
+    run: Run, folder: str | Path | Sequence[str | Path] | None, cuts: Sequence[str]
+) -> Result:
+    """Benchmark a features folder on the year after each of several cuts."""
+    universe, features = open_inputs(run, folder)
+    return walk_forward(universe, features, run, cuts=cuts)
+
+
+def tune_files(
+    run: Run,
+    folders: str | Path | Sequence[str | Path] | None,
+    cuts: Sequence[str] | None,
+    *,
+    ledger: str | Path | None = None,
+) -> tuple[Result, int]:
+    """Tune on features folders, by the folders' names; with a ledger, open the time after the cut.
+
+    Returns
+    -------
+    Result
+    int
+        Configurations that the ledger knows on these returns; 0 without one.
+    """
+    named = [folders] if isinstance(folders, (str, Path)) else list(folders or [])
+    found = {Path(folder).name: Features.load(folder) for folder in named}
+    if len(found) < len(named):
+        raise DataError("two features folders have the same name: rename one")
+    universe = open_universe(run.data, next(iter(found.values()), None))
+    found = found or {"demo": build_features(universe, run.reading)}
+    result = tune(universe, found, run, cuts=cuts, opened=ledger is not None)
+    if ledger is None:
+        return result, 0
+    made = result.provenance
+    settings = {
+        "choices": result.tables["choices"].to_dict("records"),
+        "cut": made["cut"],
+        "k": run.benchmark.k,
+        "features": {name: features.provenance.get("reading") for name, features in found.items()},
+    }
+    plain = result.scores[(result.scores["versus"] == "")]
+    outcome = {f"{row.method}: {row.metric}": row.value for row in plain.itertuples()}
+    data = str(made["returns_hash"])
+    return result, record(ledger, kind="benchmark", data=data, settings=settings, outcome=outcome)
 
 
 def trade_files(

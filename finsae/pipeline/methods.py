@@ -1,8 +1,9 @@
-"""The seven methods at a cut: similarities and clusters, fitted on what was known by then."""
+"""The methods at a cut: similarities and clusters, fitted on what was known by then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,17 +13,25 @@ from scipy import sparse
 from finsae.checks import DataError, one_of
 from finsae.cluster import choose_threshold
 from finsae.config import Reading, build
-from finsae.features import Features, idf
+from finsae.features import Features, idf, standing_out
 from finsae.features.pooling import Matrix
-from finsae.methods import BASELINES, READINGS
-from finsae.pipeline.reading import embed
+from finsae.methods import BASELINES, CONTROLS, LABELS, READINGS, SCHEMES, in_order
+from finsae.pipeline.reading import build_features, embed
 from finsae.plugins import make
-from finsae.similarity import cosine, past_correlation, shared_prefix, uninformed
+from finsae.similarity import (
+    cosine,
+    effective_dimension,
+    past_correlation,
+    principal_components,
+    shared_label,
+    shared_prefix,
+    uninformed,
+)
 from finsae.universe import Universe
 
-VERSION = 2  # raised when similarities or clusters of the same features and prices change
+VERSION = 3  # raised when similarities or clusters of the same features and prices change
 
-CLUSTERED = (*READINGS, "tfidf", "embedding", "past-correlation")
+CLUSTERED = (*READINGS, "pca", "tfidf", "embedding", "past-correlation")
 """Methods whose clusters are cut from their similarities; codes bring their own."""
 
 BY_CODE = ("sic", "major-group")
@@ -31,7 +40,10 @@ PER_CLUSTER = 8  # companies a cluster where no SIC codes say how many clusters 
 MIN_IDF = 20
 """Companies below which a share of owners says too little to weigh a feature by."""
 
+UNTRAINED = "untrained:"  # before the name of an SAE: random directions instead of its own
+
 Readings = Mapping[str, Features]
+Makers = dict[str, Callable[[], pd.DataFrame]]
 
 
 def reading_of(features: Features) -> Reading:
@@ -60,12 +72,14 @@ def readings(features: Features | Readings) -> Readings:
         return {"words": features}
     if how.sae == "none":
         return {"activations": features}
+    if how.sae.startswith(UNTRAINED):
+        return {"untrained": features}
     groups = features.provenance.get("autoencoder", {}).get("groups")
     return {"sae-group" if groups else "sae": features}
 
 
 def weighted(features: Features, known: Sequence[str]) -> Features:
-    """Weight features by their idf among the companies known by a date, and among no others.
+    """Weight features by their idf among the companies known by a date, and keep the strongest.
 
     Parameters
     ----------
@@ -78,11 +92,13 @@ def weighted(features: Features, known: Sequence[str]) -> Features:
     Returns
     -------
     Features
-        All companies of `features`.
+        All companies of `features`; of each, as many features as its reading says
+        (`finsae.features.standing_out`).
     """
-    if not reading_of(features).idf or len(known) < MIN_IDF:
-        return features
-    return features.weighted(idf(rows(features, known)))
+    how = reading_of(features)
+    if how.idf and len(known) >= MIN_IDF:
+        features = features.weighted(idf(rows(features, known)))
+    return replace(features, matrix=standing_out(features.matrix, how.strongest))
 
 
 def rows(features: Features, tickers: Sequence[str]) -> sparse.csr_array:
@@ -123,40 +139,110 @@ def similarities(
         Months of daily returns for past correlation.
     """
     own = readings(features)
-    first = next(iter(own.values()))
-    wanted = list(tickers)
-    known = known_companies(past, first)
-    texts = past.companies.loc[known, "description"].tolist()
-    sic = past.companies.loc[wanted, "sic"]
+    known = known_companies(past, next(iter(own.values())))
+    makers: Makers = {
+        **_from_text(past, own, known, tickers),
+        **_from_codes(past.companies.loc[list(tickers), "sic"]),
+        "past-correlation": lambda: past_correlation(recent_returns(past, tickers, past_months)),
+        "random": lambda: uninformed(tickers),
+    }
+    for name in methods or ():
+        if name in (*BY_CODE, *SCHEMES) and name not in makers:
+            raise DataError(f"no company has a SIC code: {name} has nothing to go by")
+    asked = methods or [name for name in (*own, *BASELINES) if name in makers]
+    names = [one_of("method", name, makers) for name in asked]
+    return {name: makers[name]() for name in names}
+
+
+def _from_text(
+    past: Universe, own: Readings, known: Sequence[str], wanted: Sequence[str]
+) -> Makers:
+    """Methods that read descriptions; fitted on all known companies, returned for some."""
+    texts = past.companies.loc[list(known), "description"].tolist()
+    model = reading_of(next(iter(own.values()))).model
+    sentences = "minilm" if model == "tfidf" else model
 
     def among(matrix: Matrix) -> pd.DataFrame:
-        chosen: pd.DataFrame = cosine(matrix, known).loc[wanted, wanted]
+        chosen: pd.DataFrame = cosine(matrix, known).loc[list(wanted), list(wanted)]
         return chosen
-
-    def dense_model() -> str:
-        model = reading_of(first).model
-        return "minilm" if model == "tfidf" else model
 
     def read(name: str) -> pd.DataFrame:
         return among(rows(weighted(own[name], known), known))
 
-    makers: dict[str, Callable[[], pd.DataFrame]] = {
+    def components() -> pd.DataFrame:
+        """As many dimensions as the SAE uses, so that neither wins by having more."""
+        sparse_rows = rows(weighted(own["sae"], known), known)
+        count = effective_dimension(cosine(sparse_rows, known).to_numpy())
+        return among(principal_components(rows(own["activations"], known).toarray(), count))
+
+    makers: Makers = {
         **{name: partial(read, name) for name in own},
+        "tfidf": lambda: among(make("embedder", "tfidf").fit(texts).transform(texts)),
+        "embedding": lambda: among(embed(texts, sentences)),
+    }
+    if {"sae", "activations"} <= set(own):
+        makers["pca"] = components
+    return makers
+
+
+def _from_codes(sic: pd.Series) -> Makers:
+    """Methods by industry code, where any company has one."""
+    if not sic.fillna("").ne("").any():
+        return {}
+    companies = sic.to_frame("sic")
+
+    def same_class(name: str) -> pd.DataFrame:
+        labels = make("clusterer", name).fit_predict(companies)
+        return shared_label(pd.Series(labels, index=sic.index))
+
+    return {
         "sic": lambda: shared_prefix(sic),
         "major-group": lambda: shared_prefix(sic, digits=(2,)),
-        "tfidf": lambda: among(make("embedder", "tfidf").fit(texts).transform(texts)),
-        "embedding": lambda: among(embed(texts, dense_model())),
-        "past-correlation": lambda: past_correlation(_recent(past, wanted, past_months)),
-        "random": lambda: uninformed(wanted),
+        **{name: partial(same_class, name) for name in SCHEMES},
     }
-    if not sic.fillna("").ne("").any():
-        makers = _without_codes(makers, methods or ())
-    wanted_methods = methods or [name for name in (*own, *BASELINES) if name in makers]
-    names = [one_of("method", name, makers) for name in wanted_methods]
-    return {name: makers[name]() for name in names}
 
 
-def _recent(past: Universe, tickers: Sequence[str], months: int) -> pd.DataFrame:
+def chosen(methods: str, own: Readings, *, coded: bool) -> list[str]:
+    """Read which methods are to be compared: "main", "all", or names with commas between them.
+
+    "main" are the features given and every baseline; "all" adds the controls (raw activations,
+    their principal components, an untrained SAE) where the first features are an SAE's, and the
+    coarser classes of industry codes. Where no company has a code (`coded` is false), both leave
+    out the methods by code.
+
+    Raises
+    ------
+    DataError
+        If a name is unknown.
+    """
+    codes = (*BY_CODE, *SCHEMES)
+    main = [name for name in (*own, *BASELINES) if coded or name not in codes]
+    if methods == "main":
+        return main
+    if methods == "all":
+        controls = [name for name in CONTROLS if "sae" in own and name not in own]
+        return in_order([*main, *controls, *(SCHEMES if coded else ())])
+    return [one_of("method", name.strip(), LABELS) for name in methods.split(",")]
+
+
+def with_controls(universe: Universe, own: Readings, names: Sequence[str]) -> Readings:
+    """Read the texts as the controls among `names` need it, with the first features' own model."""
+    needed = {name for name in CONTROLS if name in names and name not in own}
+    if not needed:
+        return own
+    if "sae" not in own:
+        raise DataError(f"{', '.join(sorted(needed))}: controls of an SAE's features, not of these")
+    how = reading_of(own["sae"])
+    found = dict(own)
+    if needed & {"activations", "pca"} and "activations" not in own:
+        plain = Reading(model=how.model, layer=how.layer, sae="none")
+        found["activations"] = build_features(universe, plain)
+    if "untrained" in needed:
+        found["untrained"] = build_features(universe, replace(how, sae=f"{UNTRAINED}{how.sae}"))
+    return found
+
+
+def recent_returns(past: Universe, tickers: Sequence[str], months: int) -> pd.DataFrame:
     """Daily log returns of the last months before the cut."""
     if past.prices.empty:
         raise DataError("there are no prices up to the cut: choose a later one")
@@ -164,16 +250,6 @@ def _recent(past: Universe, tickers: Sequence[str], months: int) -> pd.DataFrame
     daily = past.select(tickers).daily()
     later: pd.DataFrame = daily.loc[daily.index > start]
     return later
-
-
-def _without_codes(
-    makers: Mapping[str, Callable[[], pd.DataFrame]], asked: Sequence[str]
-) -> dict[str, Callable[[], pd.DataFrame]]:
-    """Leave out the methods by code where no company has one."""
-    for name in BY_CODE:
-        if name in asked:
-            raise DataError(f"no company has a SIC code: {name} has nothing to go by")
-    return {name: maker for name, maker in makers.items() if name not in BY_CODE}
 
 
 def clusterings(
@@ -201,7 +277,7 @@ def clusterings(
     companies = past.companies.loc[tickers]
     labels: dict[str, np.ndarray] = {}
     if "sic" in similarity:
-        for name in (*BY_CODE, "division"):
+        for name in dict.fromkeys((*BY_CODE, "division", *(n for n in SCHEMES if n in similarity))):
             labels[name] = make("clusterer", name).fit_predict(companies)
     count = len(np.unique(labels["sic"])) if labels else max(2, len(tickers) // PER_CLUSTER)
     for method in (name for name in CLUSTERED if name in similarity):

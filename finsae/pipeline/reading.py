@@ -19,7 +19,7 @@ from finsae.features.pooling import POOLINGS, Matrix
 from finsae.store import atomic_path, cache_dir, hash_texts, key, progress, provenance
 from finsae.universe import Universe
 
-VERSION = 3  # raised when features of the same texts, model and settings change
+VERSION = 4  # raised when features of the same texts, model and settings change
 TOKENS_AT_ONCE = 65_536
 
 
@@ -27,7 +27,7 @@ def build_features(universe: Universe, reading: Reading) -> Features:
     """Read every company's description and turn it into features.
 
     Nothing here is fitted to the companies: pooled codes are kept unweighted, since an idf weight
-    belongs to the companies known at a date (see `finsae.pipeline.comparison`).
+    belongs to the companies known at a date (see `finsae.pipeline.methods.weighted`).
 
     Parameters
     ----------
@@ -95,10 +95,10 @@ def settings(reading: Reading) -> dict[str, Any]:
     applied: tuple[str, ...]
     fixed: dict[str, Any]
     if reading.model == "tfidf":
-        what, applied, fixed = "words (tfidf)", ("model", "idf"), {"sae": "none"}
+        what, applied, fixed = "words (tfidf)", ("model", "idf"), {"sae": "none", "strongest": 0}
     elif reading.sae == "none":
         what, applied = "activations (sae = none)", ("model", "layer", "sae")
-        fixed = {"pool": "mean", "idf": False, "length_normalised": False}
+        fixed = {"pool": "mean", "idf": False, "length_normalised": False, "strongest": 0}
     else:
         return asdict(reading)
     chosen, default = asdict(reading), asdict(Reading())

@@ -15,6 +15,11 @@ class Metric(NamedTuple):
 
 
 PEERS: dict[str, Metric] = {
+    "peer_r2": Metric(
+        "Peer R²",
+        "adjusted R-squared of each month's cross-section of returns after the cut, regressed on "
+        "the average return of each company's nearest peers, averaged over months",
+    ),
     "peer_correlation": Metric(
         "Peer correlation",
         "mean correlation of a company's monthly log returns after the cut with those of its "
@@ -25,6 +30,26 @@ PEERS: dict[str, Metric] = {
     ),
     "peer_correlation_placebo_p": Metric(
         "Placebo p", "share of random renamings of the companies whose peers do at least as well"
+    ),
+    "peer_residual_correlation": Metric(
+        "Residual correlation",
+        "the same as peer correlation of what is left of the returns after a regression on the "
+        "mean company's",
+    ),
+    "hedged_variance": Metric(
+        "Hedged variance",
+        "variance that is left of a company's later returns when it is hedged with the basket of "
+        "its peers, the hedge ratio fitted before the cut; median over companies, lower is better",
+    ),
+    "length_correlation": Metric(
+        "Length",
+        "correlation of similarity with the lengths of the two descriptions, over all pairs: how "
+        "much a method takes companies for alike because much is written about both",
+    ),
+    "industry_lift": Metric(
+        "Lift inside industry",
+        "mean correlation with the nearest peers inside the own major group, less that with all "
+        "others of the group",
     ),
 }
 
@@ -37,6 +62,13 @@ CLUSTERS: dict[str, Metric] = {
     "pair_weighted": Metric(
         "Pair-weighted", "mean correlation over all pairs that share a cluster"
     ),
+    "coverage_adjusted": Metric(
+        "Coverage-adjusted",
+        "mean over companies of their cluster's mean correlation; who is left alone counts as the "
+        "mean of all pairs",
+    ),
+    "ari": Metric("ARI", "adjusted Rand index with the major groups; 0 by chance, 1 the same"),
+    "ami": Metric("AMI", "adjusted mutual information with the major groups; 0 by chance"),
     "coverage": Metric("Coverage, %", "share of companies in a cluster of two or more", 0, 100),
 }
 

@@ -27,8 +27,9 @@ from finsae.sae.interop import (
     read_weights,
     saelens_name,
 )
-from finsae.sae.place import FILE, SPARSIFY_FILE, find, is_group, weights_path
+from finsae.sae.place import FILE, SPARSIFY_FILE, find, is_group, is_untrained, weights_path
 from finsae.sae.settings import Training
+from finsae.sae.untrained import untrained
 from finsae.store import atomic_path, plain, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
@@ -123,7 +124,8 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
     name : str or path
         "demo", the one shipped with finsae; a folder written by `save`, by SAELens or by sparsify;
         or ``RELEASE/ID`` of SAELens' registry (``pip install "finsae[saelens]"``), as in
-        "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical".
+        "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical". After "untrained:", random
+        directions of that SAE's size (`finsae.sae.untrained`).
     device : str, optional
         "cpu" or "cuda"; by default a GPU where there is one.
 
@@ -158,7 +160,7 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
     coder.layer_, coder.model_ = own.pop("layer", found.layer), found.model
     coder.scale_ = float(own.get("scale", 1.0))
     coder.provenance_ = own or {"hook_name": found.hook, "folder": folder.name}
-    return coder
+    return untrained(coder) if is_untrained(name) else coder
 
 
 def _described(folder: Path, config: dict[str, Any], own: dict[str, Any]) -> Foreign:

@@ -17,6 +17,7 @@ FILE = "sae_weights.safetensors"
 SPARSIFY_FILE = "sae.safetensors"
 GROUPS = "groups.json"
 DECISIVE = (".safetensors", ".json", ".parquet")
+UNTRAINED = "untrained:"
 
 
 def find(name: str | Path) -> Path:
@@ -28,27 +29,29 @@ def find(name: str | Path) -> Path:
         "demo", the one shipped with finsae; a folder written by `save`, by SAELens or by sparsify;
         one of `finsae.sae.group.save_groups`;
         or ``RELEASE/ID`` of SAELens' registry, which is downloaded once (see `registry.fetch`).
+        After "untrained:" any of these: the SAE of random directions of its size.
 
     Raises
     ------
     DataError
         If there is no SAE.
     """
-    folder = SHIPPED.get(str(name), Path(name).expanduser())
+    name = str(name).removeprefix(UNTRAINED)
+    folder = SHIPPED.get(name, Path(name).expanduser())
     if (folder / "cfg.json").is_file() or (folder / GROUPS).is_file():
         return folder
     names, hint = list(SHIPPED), ""
-    if "/" in str(name) and not folder.is_absolute():
+    if "/" in name and not folder.is_absolute():
         from finsae.sae import registry
 
         try:
-            fetched = registry.fetch(str(name))
+            fetched = registry.fetch(name)
             if fetched is not None:
                 return fetched
             names += registry.releases()
         except ModuleNotFoundError:
             hint = f"; SAEs of the registry need {registry.INSTALL}"
-    close = nearest(str(name).partition("/")[0], names)
+    close = nearest(name.partition("/")[0], names)
     raise DataError(
         f'no SAE at "{name}": neither a folder with cfg.json, nor a shipped name '
         f"({', '.join(SHIPPED)}), nor RELEASE/ID of SAELens' registry{close}{hint}"
@@ -67,6 +70,11 @@ def is_group(name: str | Path) -> bool:
     return (find(name) / GROUPS).is_file()
 
 
+def is_untrained(name: str | Path) -> bool:
+    """Say whether a name asks for random directions instead of what an SAE has learnt."""
+    return str(name).startswith(UNTRAINED)
+
+
 def folder_hash(name: str | Path) -> str:
     """Hash everything of an SAE's folder that decides codes and their names; `name` as for `find`.
 
@@ -83,4 +91,5 @@ def folder_hash(name: str | Path) -> str:
         for file in sorted(place.iterdir())
         if file.suffix in DECISIVE and file.stem != "history"
     ]
-    return hash_texts(f"{file.parent.name}/{file.name} {hash_file(file)}" for file in files)
+    hashed = [f"{file.parent.name}/{file.name} {hash_file(file)}" for file in files]
+    return hash_texts([UNTRAINED, *hashed] if is_untrained(name) else hashed)

@@ -108,6 +108,25 @@ def shared_prefix(sic: pd.Series, digits: Sequence[int] = (4, 3, 2)) -> pd.DataF
     return pd.DataFrame(shared, index=names, columns=names)
 
 
+def shared_label(labels: pd.Series) -> pd.DataFrame:
+    """Similarity by a class: 1 for companies of the same one, else 0; missing labels share nothing.
+
+    Parameters
+    ----------
+    labels : Series
+        By ticker.
+
+    Returns
+    -------
+    DataFrame [n, n], float32
+    """
+    names = _names(labels.index, len(labels))
+    codes, _ = pd.factorize(labels)
+    same = ((codes[:, None] == codes) & (codes >= 0)).astype(np.float32)
+    np.fill_diagonal(same, 1)
+    return pd.DataFrame(same, index=names, columns=names)
+
+
 def uninformed(tickers: Sequence[str] | pd.Index) -> pd.DataFrame:
     """Similarity of the method that knows nothing: all tie, so that peers are drawn at random."""
     names = _names(tickers, len(tickers))

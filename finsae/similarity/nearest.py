@@ -79,16 +79,52 @@ def peer_index(similarity: FloatArray, k: int, rng: np.random.Generator) -> npt.
     if k < 1:
         return chosen
     for rows, block in _others(similarity):
-        border = np.partition(block, n - k, axis=1)[:, n - k, None]
-        priority = np.where(block > border, 2.0, -1.0).astype(np.float32)
-        at_border = block == border
-        priority[at_border] = rng.random(int(at_border.sum()), dtype=np.float32)
-        own = np.arange(rows.start, rows.stop)
-        priority[own - rows.start, own] = -2
-        best = np.argpartition(priority, n - k, axis=1)[:, n - k :]
-        order = np.lexsort((rng.random(best.shape), -np.take_along_axis(block, best, axis=1)))
-        chosen[rows] = np.take_along_axis(best, order, axis=1)
+        chosen[rows] = _nearest(rows, block, np.partition(block, n - k, axis=1)[:, n - k], rng, k=k)
     return chosen
+
+
+def peer_sets(similarity: FloatArray, k: int, *, draws: int, seed: int) -> npt.NDArray[np.int64]:
+    """Peers of every company, several times over where chance decides between ties.
+
+    Parameters
+    ----------
+    similarity : ndarray [n, n]
+        As for `peer_index`.
+    k : int
+    draws : int
+        Random draws if any company's k-th peer is decided by chance; otherwise there is one.
+    seed : int
+
+    Returns
+    -------
+    ndarray [draws or 1, n, min(k, n - 1)]
+    """
+    n = len(similarity)
+    rng = np.random.default_rng(seed)
+    times = draws if has_ties(similarity, k) else 1
+    if times == 1 or not 1 <= k < n:
+        return peer_index(similarity, k, rng)[None]
+    chosen = np.empty((times, n, k), dtype=np.int64)
+    for rows, block in _others(similarity):
+        border = np.partition(block, n - k, axis=1)[:, n - k]
+        for draw in range(times):
+            chosen[draw, rows] = _nearest(rows, block, border, rng, k=k)
+    return chosen
+
+
+def _nearest(
+    rows: slice, block: FloatArray, border: FloatArray, rng: np.random.Generator, *, k: int
+) -> npt.NDArray[np.int64]:
+    """Take all above the border, and of those at the border as many as are wanted, at random."""
+    n = block.shape[1]
+    priority = np.where(block > border[:, None], 2.0, -1.0).astype(np.float32)
+    at_border = block == border[:, None]
+    priority[at_border] = rng.random(int(at_border.sum()), dtype=np.float32)
+    own = np.arange(rows.start, rows.stop)
+    priority[own - rows.start, own] = -2
+    best = np.argpartition(priority, n - k, axis=1)[:, n - k :]
+    order = np.lexsort((rng.random(best.shape), -np.take_along_axis(block, best, axis=1)))
+    return np.asarray(np.take_along_axis(best, order, axis=1))
 
 
 def has_ties(similarity: pd.DataFrame | FloatArray, k: int) -> bool:

@@ -3,15 +3,15 @@
 1,644 operating companies; mean correlation of monthly log returns 2013-01..2017-11 with ten peers.
 """
 
-import numpy as np
 import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from finsae.benchmark import eligible
-from finsae.benchmark.interval import Panel
-from finsae.benchmark.leaderboard import CLIP
-from finsae.benchmark.metrics import Peers, population, weighted_mean
+from finsae.benchmark.clusters import Clusters, cluster_correlation
+from finsae.benchmark.draws import Draws
+from finsae.benchmark.panel import CLIP, Panel
+from finsae.benchmark.peers import Peers, peer_correlation
 from finsae.similarity import cosine, past_correlation, shared_prefix, uninformed
 from finsae.universe import Universe
 
@@ -52,17 +52,13 @@ def test_reference_figures(universe, same_footing):
         "monthly": past_correlation(monthly),
         "random": uninformed(tickers),
     }
-    panel = Panel.of(future.monthly.clip(-CLIP, CLIP))
-    one = np.ones(len(tickers))
+    itself = Draws.none(*future.monthly.shape)
+    panel = Panel.of(future.monthly)
     peers = Peers.of(methods, 10, draws=20, seed=0)
-    found = dict(
-        zip(
-            peers.methods,
-            peers.average(weighted_mean(peers.company_means(panel.correlation), one)),
-            strict=True,
-        )
-    )
-    found["population"] = population(panel.correlation, one)
+    (levels,) = peer_correlation(peers, panel, itself, worst=False)
+    found = dict(zip(peers.methods, levels.values[:, 0], strict=True))
+    (everyone,) = cluster_correlation(Clusters.of({}, len(tickers)), panel, itself)
+    found["population"] = everyone.values[0, 0]
     expected = {
         "sic": 0.259,
         "major-group": 0.238,

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finsae.benchmark import score
-from finsae.benchmark.interval import Panel
-from finsae.benchmark.metrics import Clusters, Peers, population, weighted_mean
+from finsae.benchmark.peers import Peers
+from finsae.config import Benchmark
 from finsae.similarity import shared_prefix
 
 N, MONTHS = 14, 30
@@ -26,8 +26,8 @@ def inputs(seed):
     return table, labels, pd.DataFrame(x, index=index, columns=NAMES)
 
 
-def values(table, labels, returns, **options):
-    scores = score({"own": table}, {"own": labels}, returns, k=3, resamples=4, **options)
+def values(table, labels, returns):
+    scores = score({"own": table}, {"own": labels}, returns, settings=Benchmark(k=3, resamples=4))
     kept = scores[scores["interval"] != "permutation"]
     return kept.set_index(["method", "metric"])["value"]
 
@@ -71,34 +71,6 @@ def test_a_monotone_transform_of_similarity_changes_nothing(seed):
     pd.testing.assert_series_equal(values(table.rank(axis=1), labels, returns), expected)
 
 
-@settings(max_examples=20, deadline=None)
-@given(SEEDS)
-def test_whole_numbers_as_weights_are_companies_repeated(seed):
-    """Weights equal the naive resample: rows repeated, pairs of a company with itself left out."""
-    table, labels, returns = inputs(seed)
-    rng = np.random.default_rng(seed)
-    correlation = Panel.of(returns).correlation
-    weights = rng.multinomial(N, np.full(N, 1 / N)).astype(float)
-    drawn = np.repeat(np.arange(N), weights.astype(int))
-    repeated = correlation[np.ix_(drawn, drawn)]  # NaN between the copies of a company
-    assert np.isclose(population(correlation, weights), np.nanmean(repeated))
-    peers = Peers.of({"own": table}, 3, draws=1, seed=0)
-    means = peers.company_means(correlation)
-    assert np.isclose(weighted_mean(means, weights)[0], np.nanmean(means[0, drawn]))
-    codes = labels.to_numpy()[drawn]
-    inside = [repeated[np.ix_(codes == c, codes == c)] for c in np.unique(codes)]
-    inside = [block[np.triu_indices(len(block), 1)] for block in inside]
-    inside = [block[~np.isnan(block)] for block in inside]
-    mc, pair_weighted, coverage = Clusters.of(labels).metrics(correlation, weights)
-    if any(len(block) for block in inside):
-        assert np.isclose(mc, np.mean([block.mean() for block in inside if len(block)]))
-        assert np.isclose(pair_weighted, np.concatenate(inside).mean())
-    else:
-        assert np.isnan(mc) and np.isnan(pair_weighted)
-    sizes = labels.map(labels.value_counts())
-    assert np.isclose(coverage, (sizes.to_numpy()[drawn] >= 2).mean())
-
-
 @settings(max_examples=10, deadline=None)
 @given(SEEDS)
 def test_peers_by_code_never_cross_a_border_they_need_not(seed):
@@ -108,6 +80,6 @@ def test_peers_by_code_never_cross_a_border_they_need_not(seed):
     codes, index = sic.to_numpy(), peers.index
     for company in range(N):
         same = (codes == codes[company]).sum() - 1
-        shared = (codes[index[company]] == codes[company]).sum(axis=1)
+        shared = (codes[index[:, company]] == codes[company]).sum(axis=1)
         assert (shared == min(same, 2)).all()
-        assert (index[company] != company).all()
+        assert (index[:, company] != company).all()

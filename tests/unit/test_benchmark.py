@@ -6,17 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finsae.benchmark import by_year, cluster_sizes, score
-from finsae.benchmark.interval import Panel, bounds, two_way
-from finsae.benchmark.leaderboard import BASELINES
-from finsae.benchmark.metrics import (
-    Clusters,
-    Peers,
-    population,
-    weighted_mean,
-    weighted_quantile,
-)
+from finsae.benchmark import by_year, cluster_sizes, find_peers, score
+from finsae.benchmark.clusters import Clusters, cluster_correlation
+from finsae.benchmark.draws import Draws, quantile, weighted_mean
+from finsae.benchmark.interval import adjusted_p, bounds
+from finsae.benchmark.leaderboard import PAIRED
+from finsae.benchmark.panel import Panel
+from finsae.benchmark.peers import Peers, company_means
 from finsae.checks import DataError
+from finsae.config import Benchmark
+from finsae.methods import BASELINES
 from finsae.result import SCORE_COLUMNS
 from finsae.similarity import cosine, shared_prefix, uninformed
 
@@ -74,7 +73,7 @@ def naive_clusters(labels, returns):
 @pytest.mark.parametrize("missing", [0.0, 0.1])
 def test_scores_equal_a_naive_loop(missing):
     methods, clusters, returns = world(missing=missing)
-    scores = score(methods, clusters, returns, k=4, resamples=20)
+    scores = score(methods, clusters, returns, settings=Benchmark(k=4, resamples=20))
     for name in ("sae", "tfidf"):
         means = naive_peer_correlation(methods[name], returns, 4)
         assert row(scores, name, "peer_correlation")["value"] == pytest.approx(means.mean())
@@ -89,57 +88,92 @@ def test_scores_equal_a_naive_loop(missing):
     assert row(scores, "population", "mean_correlation")["value"] == pytest.approx(everyone.mean())
 
 
-def test_hand_worked_clusters():
-    correlation = np.full((6, 6), np.nan)
-    for i, j, value in [(0, 1, 0.9), (2, 3, 0.2), (2, 4, 0.4), (3, 4, 0.6), (0, 5, -1)]:
-        correlation[i, j] = correlation[j, i] = value
-    groups = Clusters.of(pd.Series([1, 1, 2, 2, 2, None]))
-    mc, pair_weighted, coverage = groups.metrics(correlation, np.ones(6))
-    assert mc == pytest.approx((0.9 + 0.4) / 2)  # clusters weigh the same
-    assert pair_weighted == pytest.approx((0.9 + 0.2 + 0.4 + 0.6) / 4)  # pairs weigh the same
-    assert coverage == pytest.approx(5 / 6)  # the unlabelled company is on its own
-    # company 2 drawn twice, 3 once, 4 once, 0 and 1 never: only the second cluster is left
-    mc, pair_weighted, coverage = groups.metrics(correlation, np.array([0, 0, 2, 1, 1, 2.0]))
-    assert mc == pytest.approx((2 * 0.2 + 2 * 0.4 + 0.6) / 5)
-    assert pair_weighted == mc
-    assert coverage == pytest.approx(4 / 6)
+def drawn_rows(counts):
+    return np.repeat(np.arange(len(counts)), np.asarray(counts, dtype=int))
 
 
-def test_a_company_drawn_twice_makes_no_pair_with_itself():
-    correlation = np.array([[np.nan, 0.5, 0.1], [0.5, np.nan, 0.3], [0.1, 0.3, np.nan]])
-    # drawn: 0, 0, 1 -> the pairs 0-1 and 0'-1, not 0-0'
-    assert population(correlation, np.array([2.0, 1.0, 0.0])) == pytest.approx(0.5)
-    assert population(correlation, np.array([1.0, 1.0, 1.0])) == pytest.approx(0.3)
+def weighted_average(cells):
+    values, weights = np.array(cells).T
+    return np.average(values, weights=weights)
+
+
+def one_draw(months, companies):
+    """A draw in which months and companies occur so often."""
+    months, companies = np.asarray(months, float), np.asarray(companies, float)
+    return Draws(months[:, None], companies[:, None], drawn_rows(companies)[:, None])
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_clusters_equal_a_naive_count_of_pairs(missing):
+    _, _, returns = world(n=9, missing=missing)
+    labels = pd.Series([1, 1, 2, 2, 2, None, 3, 4, 4], index=returns.columns)
+    correlation = returns.corr(min_periods=12).to_numpy()
+    for weights in (np.ones(9), np.array([0, 0, 2, 1, 1, 2, 1, 1, 0.0]), np.eye(9)[0] * 9):
+        draw = one_draw(np.ones(48), weights)
+        clusters = Clusters.of({"own": labels}, 9)
+        found = {
+            m.metric: m.values[0, 0] for m in cluster_correlation(clusters, Panel.of(returns), draw)
+        }
+        means, sizes, pairs = [], [], []
+        for members in ([0, 1], [2, 3, 4], [7, 8]):
+            cells = [
+                (correlation[i, j], weights[i] * weights[j])
+                for place, i in enumerate(members)
+                for j in members[place + 1 :]
+                if weights[i] * weights[j] > 0
+            ]
+            if cells:  # a company that was drawn twice makes no pair with itself
+                means.append(weighted_average(cells))
+                sizes.append(weights[members].sum())
+                pairs += cells
+        everyone = np.array(
+            [(correlation[i, j], weights[i] * weights[j]) for i in range(9) for j in range(i)]
+        )
+        if not means:
+            assert np.isnan(found["mc"]) and np.isnan(found["pair_weighted"])
+            continue
+        population = weighted_average(everyone)
+        assert found["mean_correlation"] == pytest.approx(population)
+        assert found["mc"] == pytest.approx(np.mean(means))  # clusters weigh the same
+        assert found["pair_weighted"] == pytest.approx(weighted_average(pairs))
+        alone = weights.sum() - sum(sizes)
+        expected = (np.dot(means, sizes) + alone * population) / weights.sum()
+        assert found["coverage_adjusted"] == pytest.approx(expected)
+        clustered = weights[[0, 1, 2, 3, 4, 7, 8]].sum()
+        assert found["coverage"] == pytest.approx(clustered / weights.sum())
 
 
 def test_weights_mean_repetition():
     rng = np.random.default_rng(0)
-    values, weights = rng.normal(size=(3, 30)), rng.integers(0, 4, 30).astype(float)
-    values[0, :5] = np.nan
-    for line, mean, worst in zip(
-        values, weighted_mean(values, weights), weighted_quantile(values, weights, 0.1), strict=True
-    ):
-        repeated = np.repeat(line, weights.astype(int))
+    values, weights = (
+        rng.normal(size=(30, 3)),
+        rng.multinomial(30, np.full(30, 1 / 30)).astype(float),
+    )
+    values[:5, 0] = np.nan
+    who = np.repeat(drawn_rows(weights)[:, None], 3, axis=1)
+    means = weighted_mean(values, np.repeat(weights[:, None], 3, axis=1))
+    for line, mean, worst in zip(values.T, means, quantile(values, who, 0.1), strict=True):
+        repeated = line[drawn_rows(weights)]
         assert mean == pytest.approx(np.nanmean(repeated))
-        expected = np.nanquantile(repeated, 0.1, method="inverted_cdf")
-        assert worst == pytest.approx(expected)
-    assert np.isnan(weighted_quantile(np.full((1, 3), np.nan), np.ones(3), 0.1)).all()
+        assert worst == pytest.approx(np.nanquantile(repeated, 0.1, method="inverted_cdf"))
+    nothing = np.full((3, 1), np.nan)
+    assert np.isnan(quantile(nothing, np.arange(3)[:, None], 0.1)).all()
+    assert np.isnan(weighted_mean(nothing, np.ones((3, 1)))).all()
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.02, 0.3])
-def test_a_resampled_matrix_is_that_of_the_drawn_months(missing):
+def test_correlations_of_drawn_months_are_those_of_the_repeated_rows(missing):
     _, _, returns = world(n=12, missing=0.0)
     rng = np.random.default_rng(1)
     returns.iloc[:, :4] = returns.iloc[:, :4].mask(rng.random((48, 4)) < missing)
-    panel = Panel.of(returns)
-    counts = rng.multinomial(48, np.full(48, 1 / 48))
-    drawn = returns.iloc[np.repeat(np.arange(48), counts)]
-    expected = drawn.corr(min_periods=3).to_numpy(copy=True)
-    np.fill_diagonal(expected, np.nan)
-    np.testing.assert_allclose(panel.resampled(counts), expected, atol=2e-6)
-    np.testing.assert_allclose(
-        panel.resampled(np.ones(48, dtype=int)), panel.correlation, atol=2e-6
-    )
+    panel, first, second = Panel.of(returns), *np.triu_indices(12, 1)
+    counts = rng.multinomial(48, np.full(48, 1 / 48), size=3).T
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 3e-6)):
+        found = panel.over(counts.astype(dtype)).correlations(first, second)
+        for draw in range(3):
+            repeated = returns.iloc[drawn_rows(counts[:, draw])]
+            expected = repeated.corr(min_periods=3).to_numpy()[first, second]
+            np.testing.assert_allclose(found[:, draw], expected, atol=tolerance)
 
 
 def test_a_series_that_stands_still_in_a_resample_has_no_correlation():
@@ -147,20 +181,24 @@ def test_a_series_that_stands_still_in_a_resample_has_no_correlation():
     returns["C00"] = 0.0
     returns.iloc[3, 0] = 0.2
     returns["C01"] = returns["C00"].where(returns.index != MONTHS[7])
-    counts = np.ones(48, dtype=int)
+    counts = np.ones((48, 1))
     counts[3] = 0
-    correlation = Panel.of(returns).resampled(counts)
-    assert np.isnan(correlation[:2]).all() and np.isnan(correlation[:, :2]).all()
-    assert np.isfinite(correlation[2:, 2:]).sum() == 12
+    first, second = np.triu_indices(6, 1)
+    found = Panel.of(returns).over(counts).correlations(first, second)[:, 0]
+    assert np.isnan(found[first < 2]).all() and np.isfinite(found[first >= 2]).all()
+    draw = one_draw(counts[:, 0], np.ones(6))
+    everyone, *_ = cluster_correlation(Clusters.of({}, 6), Panel.of(returns), draw)
+    assert everyone.values[0, 0] == pytest.approx(found[first >= 2].mean())
+    assert everyone.n[0] == 6
 
 
 def test_every_row_has_an_interval_around_its_value_and_a_number():
     methods, clusters, returns = world()
-    scores = score(methods, clusters, returns, k=4, resamples=100)
+    scores = score(methods, clusters, returns, settings=Benchmark(k=4, resamples=100))
     assert tuple(scores.columns) == SCORE_COLUMNS
     assert scores[["value", "low", "high", "n"]].notna().all(axis=None)
     assert (scores["low"] <= scores["value"]).all() and (scores["value"] <= scores["high"]).all()
-    assert not scores.duplicated(["method", "metric", "versus"]).any()
+    assert not scores.duplicated(["method", "metric", "versus", "interval"]).any()
     assert (row(scores, "sae", "peer_correlation")[["n", "interval"]] == [40, "two-way"]).all()
     assert row(scores, "population", "mean_correlation")["n"] == 40 * 39 / 2
     assert row(scores, "sae", "mc")["n"] == 5
@@ -170,11 +208,12 @@ def test_every_row_has_an_interval_around_its_value_and_a_number():
 
 def test_paired_differences_are_against_every_baseline_at_hand():
     methods, clusters, returns = world()
-    scores = score(methods, clusters, returns, k=4, resamples=200)
+    scores = score(methods, clusters, returns, settings=Benchmark(k=4, resamples=200))
     paired = scores[scores["versus"] != ""]
     wanted = {(a, b) for a in methods for b in BASELINES if b in methods and a != b}
-    assert set(zip(paired["method"], paired["versus"], strict=True)) == wanted
-    assert set(paired["metric"]) == {"peer_correlation"}
+    for metric in (m for m in PAIRED if m not in ("hedged_variance", "industry_lift")):
+        rows = paired[paired["metric"] == metric]
+        assert set(zip(rows["method"], rows["versus"], strict=True)) == wanted
     difference = row(scores, "sae", "peer_correlation", "tfidf")
     levels = [row(scores, name, "peer_correlation") for name in ("sae", "tfidf")]
     assert difference["value"] == pytest.approx(levels[0]["value"] - levels[1]["value"])
@@ -185,7 +224,7 @@ def test_paired_differences_are_against_every_baseline_at_hand():
 
 def test_planted_industries_are_found_and_chance_is_not():
     methods, clusters, returns = world()
-    scores = score(methods, clusters, returns, k=4, resamples=200)
+    scores = score(methods, clusters, returns, settings=Benchmark(k=4, resamples=200))
     chance = row(scores, "population", "mean_correlation")["value"]
     assert row(scores, "random", "peer_correlation")["value"] == pytest.approx(chance, abs=0.02)
     assert row(scores, "sae", "peer_correlation", "random")["low"] > 0.05
@@ -197,26 +236,25 @@ def test_ties_are_drawn_many_times_and_the_rest_once():
     methods, _, returns = world()
     peers = Peers.of(methods, 4, draws=7, seed=0)
     assert np.bincount(peers.owner).tolist() == [1, 7, 1, 7]
-    correlation, random = Panel.of(returns).correlation, {"random": methods["random"]}
-    spread = {
-        draws: np.std(
-            [
-                Peers.of(random, 4, draws=draws, seed=seed).company_means(correlation).mean()
-                for seed in range(10)
-            ]
-        )
-        for draws in (1, 30)
-    }
+    drawn, random = Panel.of(returns).over(np.ones((48, 1))), {"random": methods["random"]}
+
+    def level(draws, seed):
+        sets = Peers.of(random, 4, draws=draws, seed=seed).index
+        return np.mean([company_means(drawn, index) for index in sets])
+
+    spread = {draws: np.std([level(draws, seed) for seed in range(10)]) for draws in (1, 30)}
     assert spread[30] < spread[1] / 2
 
 
 def test_results_depend_on_the_seed_alone_and_not_on_other_methods():
     methods, clusters, returns = world()
-    first = score(methods, clusters, returns, k=4, resamples=20, seed=3)
+    first = score(methods, clusters, returns, settings=Benchmark(k=4, resamples=20), seed=3)
     pd.testing.assert_frame_equal(
-        first, score(methods, clusters, returns, k=4, resamples=20, seed=3)
+        first, score(methods, clusters, returns, settings=Benchmark(k=4, resamples=20), seed=3)
     )
-    alone = score({"sic": methods["sic"]}, {}, returns, k=4, resamples=20, seed=3)
+    alone = score(
+        {"sic": methods["sic"]}, {}, returns, settings=Benchmark(k=4, resamples=20), seed=3
+    )
     for column in ("value", "low", "high"):
         expected = row(first, "sic", "peer_correlation")[column]
         assert row(alone, "sic", "peer_correlation")[column] == pytest.approx(expected)
@@ -227,14 +265,16 @@ def test_one_wild_month_is_clipped():
     wild = returns.copy()
     wild.loc[MONTHS[5], ["C00", "C05"]] = 4.0  # a wrong close
     clipped = wild.clip(-0.5, 0.5)
-    first, second = (score(methods, {}, r, k=4, resamples=5) for r in (wild, clipped))
+    first, second = (
+        score(methods, {}, r, settings=Benchmark(k=4, resamples=5)) for r in (wild, clipped)
+    )
     pd.testing.assert_frame_equal(first, second)
 
 
 def test_clusters_of_one_are_reported_as_none():
     methods, _, returns = world()
     alone = pd.Series(range(40), index=returns.columns)
-    scores = score(methods, {"none": alone}, returns, k=4, resamples=20)
+    scores = score(methods, {"none": alone}, returns, settings=Benchmark(k=4, resamples=20))
     for metric in ("mc", "pair_weighted"):
         found = row(scores, "none", metric)
         assert found["n"] == 0 and found[["value", "low", "high"]].isna().all()
@@ -244,7 +284,10 @@ def test_clusters_of_one_are_reported_as_none():
 def test_one_cluster_is_the_population():
     methods, _, returns = world()
     scores = score(
-        methods, {"all": pd.Series("x", index=returns.columns)}, returns, k=4, resamples=20
+        methods,
+        {"all": pd.Series("x", index=returns.columns)},
+        returns,
+        settings=Benchmark(k=4, resamples=20),
     )
     everyone = row(scores, "population", "mean_correlation")
     for metric in ("mc", "pair_weighted"):
@@ -257,7 +300,7 @@ def test_a_company_without_common_months_is_left_out_and_counted():
     returns["C00"] = np.nan
     returns.loc[MONTHS[:20], "C01"] = np.nan
     returns.loc[MONTHS[20:], "C02"] = np.nan  # C01 and C02 never meet
-    scores = score(methods, clusters, returns, k=4, resamples=50)
+    scores = score(methods, clusters, returns, settings=Benchmark(k=4, resamples=50))
     assert row(scores, "sae", "peer_correlation")["n"] == 39
     assert row(scores, "population", "mean_correlation")["n"] == 39 * 38 / 2 - 1
     means = naive_peer_correlation(methods["sae"], returns, 4)
@@ -270,9 +313,13 @@ def test_returns_that_never_meet_make_no_score_and_no_crash():
     nothing = returns * np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores = score(methods, clusters, nothing, k=2, resamples=5)
-    measured = scores[~scores["metric"].isin(["coverage", "peer_correlation_placebo_p"])]
-    assert measured["value"].isna().all() and (measured["n"] == 0).all()
+        scores = score(methods, clusters, nothing, settings=Benchmark(k=2, resamples=5))
+    measured = scores[
+        ~scores["metric"].isin(["coverage", "peer_correlation_placebo_p", "ari", "ami"])
+    ]
+    assert measured["value"].isna().all()
+    counted = measured["metric"].ne("coverage_adjusted") & ~measured["metric"].str.endswith("_p")
+    assert (measured.loc[counted, "n"] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -293,19 +340,25 @@ def test_returns_that_never_meet_make_no_score_and_no_crash():
 )
 def test_unusable_input_is_refused_with_a_way_out(change, message):
     with pytest.raises(DataError, match=message):
-        score(*change(*world()), k=4, resamples=2)
+        score(*change(*world()), settings=Benchmark(k=4, resamples=2))
 
 
 def test_all_problems_come_at_once():
     methods, clusters, returns = world()
     with pytest.raises(DataError) as caught:
-        score({"own": methods["sae"].iloc[1:, 1:]}, clusters, returns.iloc[:3, :5], k=4)
+        score(
+            {"own": methods["sae"].iloc[1:, 1:]},
+            clusters,
+            returns.iloc[:3, :5],
+            settings=Benchmark(k=4),
+        )
     assert len(caught.value.problems) == 3
 
 
 def test_by_year_is_the_year_alone():
     methods, _, returns = world()
-    table = by_year(methods, returns.iloc[:-8], k=4)  # 2016 keeps four months: left out
+    found = find_peers(methods, returns, settings=Benchmark(k=4))
+    table = by_year(found, returns.iloc[:-8])  # 2016 keeps four months: left out
     assert set(table["year"]) == {2013, 2014, 2015}
     assert set(table["method"]) == {*methods, "population"}
     found = table.query("method == 'sae' and year == 2014").iloc[0]
@@ -332,15 +385,27 @@ def test_bounds_are_centred_on_the_value_and_wider_for_few_months():
     assert high == pytest.approx(2.201 * np.sqrt(12 / 11), abs=0.1)  # t with 11 degrees of freedom
 
 
-def test_resamples_draw_companies_and_months_as_often_as_there_are():
-    _, _, returns = world(n=10)
-    seen = []
-    two_way(
-        Panel.of(returns),
-        lambda correlation, weights: seen.append((correlation, weights)) or weights,
-        resamples=30,
-        seed=0,
-    )
-    assert all(weights.sum() == 10 for _, weights in seen)
-    assert len({weights.tobytes() for _, weights in seen}) > 25
-    assert len({correlation.tobytes() for correlation, _ in seen}) == 30
+def test_draws_have_as_many_companies_and_months_as_there_are():
+    draws = Draws.two_way(48, 10, resamples=30, seed=0)
+    assert (draws.months.sum(axis=0) == 48).all() and (draws.companies.sum(axis=0) == 10).all()
+    for draw in range(30):
+        counted = np.bincount(draws.who[:, draw], minlength=10)
+        np.testing.assert_array_equal(counted, draws.companies[:, draw])
+    assert len({draw.tobytes() for draw in draws.companies.T}) > 25
+    assert len({draw.tobytes() for draw in draws.months.T}) == 30
+
+
+def test_adjusted_p_values_know_how_many_are_read_at_once():
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(4000, 1))
+    alike = shared + rng.normal(0, 0.01, (4000, 20))  # twenty times one and the same difference
+    apart = rng.normal(size=(4000, 20))
+    values = np.full(20, 2.2)
+    single = adjusted_p(values[:1], shared)[0]
+    assert single == pytest.approx(2 * 0.0139, abs=0.006)
+    assert adjusted_p(values, alike).max() == pytest.approx(single, abs=0.006)
+    worst = adjusted_p(2.2 * apart.std(axis=0), apart).max()
+    assert worst == pytest.approx(1 - (1 - 2 * 0.0139) ** 20, abs=0.03)
+    steps = adjusted_p(np.array([8.0, 2.2, np.nan]), apart[:, :3])
+    assert steps[0] < 0.001 and steps[1] == pytest.approx(single, abs=0.006)  # one left to read
+    assert np.isnan(steps[2])

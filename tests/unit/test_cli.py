@@ -77,7 +77,7 @@ def test_benchmark_writes_the_agreed_json(files, capsys):
     argv += ["--cut", toy.CUT, "-k", "3", "--clusters", str(labels), "--json", str(target)]
     assert call("benchmark", *argv) == 0
     content = json.loads(target.read_text())
-    assert set(content) == {"scores", "provenance"}
+    assert set(content) == {"scores", "periods", "provenance"}
     columns = {"method", "metric", "value", "low", "high", "n", "interval", "versus"}
     assert all(set(row) == columns for row in content["scores"])
     assert "mine" in {row["method"] for row in content["scores"]}

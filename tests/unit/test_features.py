@@ -10,7 +10,8 @@ import pytest
 from scipy import sparse
 
 from finsae.checks import DataError
-from finsae.features import Features, TokenCodes, idf, pool
+from finsae.features import Features, TokenCodes, idf, pool, standing_out
+from finsae.similarity import cosine
 
 # three companies of 2, 0 and 3 tokens, two codes each; value 0 stands for "not active"
 CODES = TokenCodes(
@@ -215,3 +216,37 @@ def test_a_killed_save_is_not_taken_for_finished(features, tmp_path, monkeypatch
     with pytest.raises(DataError, match=r"without provenance\.json"):
         Features.load(tmp_path)
     assert [path.name for path in tmp_path.glob("**/.*")] == [".lock"]
+
+
+def test_standing_out_is_measured_from_the_first_that_is_left_out():
+    matrix = sparse.csr_array(np.array([[5.0, 0, 3, 2, 1], [0, 4, 0, 4, 0], [0, 0, 0, 0, 0]]))
+    np.testing.assert_array_equal(
+        standing_out(matrix, 2).toarray(), [[3, 0, 1, 0, 0], [0, 4, 0, 4, 0], [0, 0, 0, 0, 0]]
+    )
+    assert standing_out(matrix, 0) is matrix and standing_out(matrix, 4) is matrix
+    rng = np.random.default_rng(0)
+    many = sparse.csr_array(rng.gamma(1, 1, (20, 50)) * (rng.random((20, 50)) < 0.8))
+    found = standing_out(many, 10)
+    assert (np.diff(found.indptr) == 10).all() and found.data.min() > 0
+    for row in range(20):
+        dense = many.toarray()[row]
+        strongest = np.argsort(-dense)[:10]
+        assert set(found.toarray()[row].nonzero()[0]) == set(strongest)
+        level = np.sort(dense)[::-1][10]
+        np.testing.assert_allclose(found.toarray()[row, strongest], dense[strongest] - level)
+
+
+def test_texts_of_any_length_are_as_alike_once_features_stand_out():
+    rng = np.random.default_rng(0)
+    length = rng.integers(60, 600, 80)
+    drawn = np.zeros((80, 2000))
+    for row, count in enumerate(length):  # words at random: nobody is like anybody
+        np.add.at(drawn[row], rng.integers(0, 2000, count), 1.0 + rng.random(count))
+    first, second = np.triu_indices(80, 1)
+
+    def follows(matrix):
+        cells = cosine(matrix, [str(row) for row in range(80)]).to_numpy()[first, second]
+        return np.corrcoef(cells, np.log(length)[first] + np.log(length)[second])[0, 1]
+
+    rows = sparse.csr_array(drawn)
+    assert follows(rows) > 0.5 and abs(follows(standing_out(rows, 40))) < 0.1

@@ -212,7 +212,8 @@ def test_a_setting_that_does_not_apply_is_refused(universe, chosen, message):
 
 
 def test_what_is_recorded_is_what_was_done(universe, features):
-    assert features.provenance["reading"] == {"model": "tfidf", "idf": True, "sae": "none"}
+    words = {"model": "tfidf", "idf": True, "sae": "none", "strongest": 0}
+    assert features.provenance["reading"] == words
     dense = settings(Reading(sae="none"))
     assert dense == settings(Reading(sae="none", pool="mean", idf=False))
     assert (dense["pool"], dense["idf"], dense["length_normalised"]) == ("mean", False, False)
