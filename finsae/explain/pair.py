@@ -111,12 +111,16 @@ def unshared(features: Features, a: str, b: str, *, top: int = 5) -> pd.DataFram
     Returns
     -------
     DataFrame
-        ``id, label, companies, share, evidence``, the strongest first. ``share`` is the feature's
+        ``id, label, companies, share, evidence``, the strongest first; none that fires in the
+        other's text at all. ``share`` is the feature's
         part of the squared length of `a`: over all its features these sum to 1.
     """
     row, other = features.position(a), features.position(b)
     squares = _squares(features, row)
     own = np.where(features.matrix[[other]].toarray().ravel() == 0, squares, 0.0)
+    if features.codes is not None:  # a feature may be in the text and yet not stand out there
+        there = features.codes.company(other, len(own))
+        own[there.indices[there.data > 0]] = 0.0
     ids = np.argsort(-own, kind="stable")[:top]
     ids = ids[own[ids] > 0]
     return pd.DataFrame(

@@ -13,8 +13,7 @@ from finsae.explain import company_row, contributions
 from finsae.explain.places import Places, places
 from finsae.features import Features
 from finsae.pipeline.answers import weigh_all
-from finsae.pipeline.methods import as_compared, reading_of
-from finsae.pipeline.query import read_like, weights_of
+from finsae.pipeline.query import read_like, weighed_like
 from finsae.similarity import cosine_to
 
 KINDS = {
@@ -75,8 +74,7 @@ def deletion_check(features: Features, *, pairs: int = 120, seed: int = 0) -> pd
         raise DataError("no company has a text of two sentences and a peer: nothing to delete")
     rows = [_row(known, case, kind) for case in cases for kind in KINDS]
     texts = [_without(case.read, case.sentences[kind]) for case in cases for kind in KINDS]
-    read = read_like(features, list(dict.fromkeys(texts)))
-    again = as_compared(read, weights_of(features), reading_of(features).strongest)
+    again = weighed_like(features, read_like(features, list(dict.fromkeys(texts))))
     places_of = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     table = pd.DataFrame(rows)
     peers = known.companies.index.get_indexer(pd.Index(table["b"]))

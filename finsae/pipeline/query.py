@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ from finsae.explain import carriers, contributions
 from finsae.explain.places import WORD, places
 from finsae.explain.search import quote_for
 from finsae.explain.words import by_word
-from finsae.features import Features, idf, pool
+from finsae.features import Features, idf, pool, standing_out
 from finsae.pipeline.methods import MIN_IDF, reading_of
 from finsae.pipeline.reading import autoencoder, encode
 from finsae.similarity import cosine_to
@@ -80,11 +81,12 @@ def read_like(features: Features, texts: Sequence[str]) -> Features:
     return Features.build(rows, companies, labels, codes=codes, provenance=made)
 
 
-def weights_of(features: Features) -> np.ndarray:
-    """Weights that `weigh_all` gives: idf among all companies, or 1 where that is not wanted."""
-    if not reading_of(features).idf or len(features.companies) < MIN_IDF:
-        return np.ones(len(features.names))
-    return idf(features.matrix)
+def weighed_like(features: Features, read: Features) -> Features:
+    """Weight what was read by `read_like` as `weigh_all` does the companies, by their own idf."""
+    how = reading_of(features)
+    if how.idf and len(features.companies) >= MIN_IDF:
+        read = read.weighted(idf(features.matrix))
+    return replace(read, matrix=standing_out(read.matrix, how.strongest))
 
 
 def query_row(features: Features, query: str) -> tuple[sparse.csr_array, Features]:
@@ -98,7 +100,7 @@ def query_row(features: Features, query: str) -> tuple[sparse.csr_array, Feature
     if not query_words(query):
         raise DataError(f'the query "{query}" holds no word of two letters: give a word or several')
     read = read_like(features, [query])
-    row = sparse.csr_array(read.weighted(weights_of(features)).matrix)
+    row = sparse.csr_array(weighed_like(features, read).matrix)
     row.eliminate_zeros()
     if not row.nnz:
         told = "; ".join(_unknown(word) for word in known_words(features, query))
@@ -139,7 +141,7 @@ def search(features: Features, query: str, k: int = 10) -> dict[str, Any]:
     if k < 1:
         raise DataError(f"k is {k}: ask for at least one company")
     row, read = query_row(features, query)
-    known = features.weighted(weights_of(features))
+    known = weighed_like(features, features)
     similarity = cosine_to(known.matrix, row, known.companies.index)
     best = similarity[similarity > 0].sort_values(ascending=False, kind="stable").head(k)
     tickers = [str(ticker) for ticker in best.index]

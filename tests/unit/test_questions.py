@@ -24,7 +24,6 @@ from finsae.pipeline import (
     search,
 )
 from finsae.pipeline.deletion import KINDS, deletion_check, deletion_summary
-from finsae.pipeline.query import weights_of
 
 FEW = ["KO", "PEP", "SBUX", "XOM", "CVX", "HAL", "JPM", "BAC"]
 
@@ -237,7 +236,6 @@ def test_answers_come_within_a_second_for_as_many_companies_as_us_equities_has()
     matrix = pool(codes, latents)
     assert isinstance(matrix, sparse.csr_array) and matrix.nnz > 1_000 * n
     features = Features.build(matrix, companies, labels, codes=codes, provenance=made)
-    weights_of(features)
     for ask in (lambda: explain_pair(features, "T0", "T1"), lambda: company_peers(features, "T0")):
         took = []
         for _ in range(3):
