@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
@@ -97,18 +95,24 @@ def weighted(features: Features, known: Sequence[str]) -> Features:
         All companies of `features`; of each, as many features as its reading says
         (`finsae.features.standing_out`).
     """
-    how = reading_of(features)
-    wanted = how.idf and len(known) >= MIN_IDF
-    weights = idf(rows(features, known)) if wanted else np.ones(len(features.names))
-    return as_compared(features, weights, how.strongest)
+    return as_compared(features, rows(features, known), reading_of(features))
 
 
-def as_compared(
-    features: Features, weights: npt.NDArray[np.floating[Any]], strongest: int
-) -> Features:
-    """Weight features and keep each company's strongest: rows whose cosines are similarities."""
-    scaled = features.weighted(weights)
-    return replace(scaled, matrix=standing_out(scaled.matrix, strongest))
+def as_compared(features: Features, teachers: Matrix, how: Reading) -> Features:
+    """Weight features and keep each company's strongest: rows whose cosines are similarities.
+
+    Parameters
+    ----------
+    features : Features
+        Unweighted.
+    teachers : CSR or ndarray [n, F]
+        Unweighted rows of the companies that teach the idf.
+    how : Reading
+        Of the teachers.
+    """
+    if how.idf and teachers.shape[0] >= MIN_IDF:
+        features = features.weighted(idf(teachers))
+    return replace(features, matrix=standing_out(features.matrix, how.strongest))
 
 
 def rows(features: Features, tickers: Sequence[str]) -> sparse.csr_array:

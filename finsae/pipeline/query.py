@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,8 +17,8 @@ from finsae.explain import carriers, contributions
 from finsae.explain.places import WORD, places
 from finsae.explain.search import quote_for
 from finsae.explain.words import by_word
-from finsae.features import Features, idf, pool, standing_out
-from finsae.pipeline.methods import MIN_IDF, reading_of
+from finsae.features import Features, pool
+from finsae.pipeline.methods import as_compared, reading_of
 from finsae.pipeline.reading import autoencoder, encode
 from finsae.similarity import cosine_to
 from finsae.store import plain
@@ -83,10 +82,7 @@ def read_like(features: Features, texts: Sequence[str]) -> Features:
 
 def weighed_like(features: Features, read: Features) -> Features:
     """Weight what was read by `read_like` as `weigh_all` does the companies, by their own idf."""
-    how = reading_of(features)
-    if how.idf and len(features.companies) >= MIN_IDF:
-        read = read.weighted(idf(features.matrix))
-    return replace(read, matrix=standing_out(read.matrix, how.strongest))
+    return as_compared(read, features.matrix, reading_of(features))
 
 
 def query_row(features: Features, query: str) -> tuple[sparse.csr_array, Features]:
