@@ -83,7 +83,7 @@ class Window:
     past : DataFrame [n, n]
         Correlation of daily returns up to the cut.
     returns : DataFrame
-        Monthly log returns of the year after, months x n.
+        Monthly log returns of the months after, months x n.
     """
 
     cut: pd.Timestamp
@@ -179,13 +179,21 @@ def _scaled(matrix: Matrix, factors: np.ndarray) -> Matrix:
 
 
 def window(
-    universe: Universe, features: Mapping[str, Features], run: Run, cut: pd.Timestamp
+    universe: Universe,
+    features: Mapping[str, Features],
+    run: Run,
+    cut: pd.Timestamp,
+    *,
+    months: int | None = YEAR,
 ) -> Window:
-    """Fit everything that a cut allows: idf, vocabulary, past correlation; and cut out the year."""
+    """Fit everything that a cut allows: idf, vocabulary, past correlation.
+
+    Companies have returns in most of the `months` after it; None: in most of all.
+    """
     past, later = universe.cut(cut)
     settings = run.benchmark
     returns = pd.concat([past.monthly, later.monthly])
-    end = returns.index[returns.index > cut][:YEAR].max()
+    end = returns.index[returns.index > cut][:months].max()
     tickers, _ = eligible(
         past.companies, returns, cut=cut, past_months=settings.past_months, future_end=end
     )
@@ -201,7 +209,7 @@ def window(
     matrices["tfidf"] = make("embedder", "tfidf").fit(texts).transform(texts)[place]
     matrices["embedding"] = embed(texts, "minilm" if model == "tfidf" else model)[place]
     correlation = past_correlation(recent_returns(past, tickers, settings.past_months))
-    return Window(cut, matrices, correlation, later.monthly[tickers].iloc[:YEAR])
+    return Window(cut, matrices, correlation, later.monthly[tickers].iloc[:months])
 
 
 def inner_cuts(universe: Universe, cut: pd.Timestamp) -> list[pd.Timestamp]:
@@ -285,23 +293,20 @@ def tune(
     )
     if not opened:
         return Result(pd.DataFrame(), tables, made)
-    found = window(universe, features, run, cut)
-    returns = universe.cut(cut).future.monthly[found.past.index]
-    scores = open_period(choices, found, returns, run)
-    return Result(scores, tables, {**made, "returns_hash": hash_frame(returns)})
+    found = window(universe, features, run, cut, months=None)
+    scores = open_period(choices, found, run)
+    return Result(scores, tables, {**made, "returns_hash": hash_frame(found.returns)})
 
 
-def open_period(
-    choices: Sequence[Choice], found: Window, returns: pd.DataFrame, run: Run
-) -> pd.DataFrame:
+def open_period(choices: Sequence[Choice], found: Window, run: Run) -> pd.DataFrame:
     """Score the choices after the cut: as read, as learnt, and blended with past correlation."""
     learnt = Learnt()
     methods = {"past-correlation": found.past}
     for choice in choices:
         for name, variant in variants(choice):
             methods[name] = similarity_of(variant, found, learnt)
-    peers = find_peers(methods, returns, settings=run.benchmark, seed=run.seed)
-    table = periods(peers, {"after": returns}, settings=run.benchmark, seed=run.seed)
+    peers = find_peers(methods, found.returns, settings=run.benchmark, seed=run.seed)
+    table = periods(peers, {"after": found.returns}, settings=run.benchmark, seed=run.seed)
     return table.drop(columns=["period", "months"])
 
 
