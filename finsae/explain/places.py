@@ -109,6 +109,6 @@ def _peaks(codes: sparse.csr_array) -> sparse.csr_array:
     highest = np.zeros(codes.shape[1])
     np.maximum.at(highest, codes.indices, codes.data)
     kept = np.where(codes.data == highest[codes.indices], codes.data, 0.0)
-    peaks = sparse.csr_array((kept, codes.indices, codes.indptr), shape=codes.shape)
+    peaks = sparse.csr_array((kept, codes.indices, codes.indptr), shape=codes.shape, copy=True)
     peaks.eliminate_zeros()
     return peaks
