@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from finsae.similarity.blocks import blocks
-
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
+ROWS = 128  # of a block: its arrays stay in the cache, and half of the pairs are left out
 CANCELLATION = 1e-4  # a variance below this share of its second moment has lost four digits
 
 
@@ -43,10 +42,12 @@ def pairwise_correlation(x: FloatArray, *, min_obs: int = 12) -> npt.NDArray[np.
     centred = np.where(present, filled - mean, 0.0)
     n = x.shape[1]
     result = np.empty((n, n))
-    for rows in blocks(n, max(n, len(x))):
-        block = _correlation_block(centred, present, rows, max(min_obs, 2))
-        result[rows, rows.start :] = block
-        result[rows.start :, rows] = block.T
+    have = present.astype(float)
+    for start in range(0, n, ROWS):
+        rows = slice(start, min(start + ROWS, n))
+        block = _correlation_block(centred, have, rows, max(min_obs, 2))
+        result[rows, start:] = block
+        result[start:, rows] = block.T
     np.fill_diagonal(result, np.where(np.isnan(result.diagonal()), np.nan, 1.0))
     return result
 
@@ -59,29 +60,30 @@ def _varies(x: FloatArray, present: BoolArray) -> BoolArray:
 
 
 def _correlation_block(
-    centred: FloatArray, present: BoolArray, rows: slice, min_obs: int
+    centred: FloatArray, have: FloatArray, rows: slice, min_obs: int
 ) -> FloatArray:
     """Correlations of the columns `rows` with themselves and all later ones."""
     mine, their = centred[:, rows], centred[:, rows.start :]
-    i_have, they_have = present[:, rows].astype(float), present[:, rows.start :].astype(float)
+    i_have, they_have = have[:, rows], have[:, rows.start :]
     common = i_have.T @ they_have
     common[common < min_obs] = np.nan
     my_sum, their_sum = mine.T @ they_have, i_have.T @ their
+    block = mine.T @ their
+    block -= my_sum * their_sum / common
     my_square, their_square = (mine**2).T @ they_have, i_have.T @ their**2
-    my_variance = my_square - my_sum**2 / common
-    their_variance = their_square - their_sum**2 / common
-    block = mine.T @ their - my_sum * their_sum / common
-    with np.errstate(divide="ignore", invalid="ignore"):
-        block /= np.sqrt(my_variance * their_variance)
+    my_variance = my_square - np.square(my_sum, out=my_sum) / common
+    their_variance = their_square - np.square(their_sum, out=their_sum) / common
     cancelled = my_variance <= CANCELLATION * my_square
     cancelled |= their_variance <= CANCELLATION * their_square
+    with np.errstate(divide="ignore", invalid="ignore"):
+        block /= np.sqrt(np.multiply(my_variance, their_variance, out=my_variance))
     for i in np.flatnonzero(cancelled.any(axis=1)):
         others = np.flatnonzero(cancelled[i]) + rows.start
-        block[i, others - rows.start] = _two_pass(centred, present, rows.start + i, others)
+        block[i, others - rows.start] = _two_pass(centred, have > 0, rows.start + i, others)
     width = block.shape[0]
     square = block[:, :width]
     block[:, :width] = (square + square.T) / 2  # the order of summation may differ
-    return np.asarray(np.clip(block, -1, 1))
+    return np.clip(block, -1, 1, out=block)
 
 
 def _two_pass(
