@@ -18,10 +18,10 @@ def word_pairs(features: Features, a: str, b: str, *, top: int = 10) -> pd.DataF
     """Divide the similarity of two companies among pairs of words, one of each text.
 
     Many features fire on one word, each with a small contribution; summed over the features, the
-    words carry twice as much of a similarity as equally many features (37 % against 17 % in the
-    sample, `reports/benchmarks/deletion.md`), and can be read without trusting any label. Word u of
-    A and v of B get the sum over features of c_f s_f(u, A) s_f(v, B), where s_f is the word's share
-    of the feature's activations in its text.
+    words carry more of a similarity than equally many features (51 % against 36 % in the sample,
+    `reports/benchmarks/deletion.md`), and can be read without trusting any label. Word u of A and
+    v of B get the sum over features of c_f s_f(u, A) s_f(v, B), where s_f is the share that a word
+    has of the feature's activations in its text.
 
     Parameters
     ----------
