@@ -98,7 +98,11 @@ MENU: dict[str, dict[str, str]] = {
         "division": "finsae.cluster.codes:Division",
     },
     "selector": {"lowest-pvalue": "finsae.pairs.select:LowestPValue"},
-    "rule": {"zscore": "finsae.pairs.rules:ZScore"},
+    "rule": {
+        "zscore": "finsae.pairs.rules:ZScore",
+        "rolling-ols": "finsae.pairs.rules:RollingOLS",
+        "kalman": "finsae.pairs.rules:Kalman",
+    },
 }
 
 
