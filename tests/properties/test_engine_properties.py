@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from finsae.pairs import simulate
+from finsae.pairs import Terms, simulate
 
 SEEDS = st.integers(0, 2**31)
 
@@ -48,7 +48,7 @@ def ledger(weights, y, x, *, cost_bps):
 @given(seed=SEEDS, gaps=st.sampled_from([0.0, 0.1, 0.4]), resizing=st.booleans())
 def test_equity_is_that_of_a_ledger_on_every_day(seed, gaps, resizing):
     weights, prices, pairs = world(seed, gaps=gaps, resizing=resizing)
-    book = simulate(weights, prices, pairs=pairs, cost_bps=15)
+    book = simulate(weights, prices, pairs=pairs, terms=Terms(15, borrow_bps=0))
     equity = (book.gross - book.costs).cumsum()
     for p, (y, x) in enumerate(pairs.itertuples(index=False)):
         expected = ledger(weights[:, p], prices[y].to_numpy(), prices[x].to_numpy(), cost_bps=15)
@@ -59,7 +59,7 @@ def test_equity_is_that_of_a_ledger_on_every_day(seed, gaps, resizing):
 @given(seed=SEEDS, gaps=st.sampled_from([0.0, 0.2]), resizing=st.booleans())
 def test_trades_add_up_to_the_book(seed, gaps, resizing):
     weights, prices, pairs = world(seed, gaps=gaps, resizing=resizing)
-    book = simulate(weights, prices, pairs=pairs, cost_bps=15)
+    book = simulate(weights, prices, pairs=pairs, terms=Terms(15, borrow_bps=0))
     for figure, daily in (("gross", book.gross), ("costs", book.costs)):
         by_pair = book.trades.groupby("pair")[figure].sum().reindex(pairs.index, fill_value=0.0)
         assert_allclose(by_pair, daily.sum(), rtol=1e-10, atol=1e-12)
@@ -71,7 +71,7 @@ def test_trades_add_up_to_the_book(seed, gaps, resizing):
 @given(seed=SEEDS)
 def test_a_trade_is_shares_times_price_change(seed):
     weights, prices, pairs = world(seed)
-    trades = simulate(weights, prices, pairs=pairs, cost_bps=0).trades
+    trades = simulate(weights, prices, pairs=pairs, terms=Terms(0, borrow_bps=0)).trades
     change_y = trades["shares_y"] * (trades["exit_y"] - trades["entry_y"])
     change_x = trades["shares_x"] * (trades["exit_x"] - trades["entry_x"])
     assert_allclose(trades["gross"], change_y + change_x, rtol=1e-10, atol=1e-12)

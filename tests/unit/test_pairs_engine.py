@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from finsae.checks import DataError
-from finsae.pairs import simulate
+from finsae.pairs import Terms, simulate
 from finsae.pairs.rules import EXITS
 
 PAIRS = pd.DataFrame({"y": ["A"], "x": ["B"]})
@@ -27,7 +27,7 @@ def codes(*reasons):
 def test_a_trade_by_hand():
     """Half a unit of each leg: 0.05 shares at 10, sold at 12 and 10, at 10 bp a leg and side."""
     closes = prices([9, 9, 10, 11, 12, 13])
-    book = simulate(held(0, 1, 1, 0, 0, 0), closes, pairs=PAIRS, cost_bps=10)
+    book = simulate(held(0, 1, 1, 0, 0, 0), closes, pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     trade = book.trades.iloc[0]
     assert (trade["entry"], trade["exit"], trade["days"]) == (DAYS[2], DAYS[4], 2)
     assert (trade["entry_y"], trade["exit_y"], trade["exit_x"]) == (10.0, 12.0, 10.0)
@@ -43,14 +43,14 @@ def test_a_trade_by_hand():
 
 def test_shares_are_fixed_while_the_weights_are():
     closes = prices([10, 10, 20, 40, 20, 10])
-    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, cost_bps=10)
+    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     assert book.traded[0].tolist() == pytest.approx([0, 1.0, 0, 0, 0, 0.5 + 0.5])
     assert len(book.trades) == 1
 
 
 def test_a_turn_is_two_trades():
     closes = prices([10, 10, 11, 12, 11, 10])
-    book = simulate(held(1, 1, -1, -1, -1, -1), closes, pairs=PAIRS, cost_bps=10)
+    book = simulate(held(1, 1, -1, -1, -1, -1), closes, pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     assert book.trades["side"].tolist() == [1, -1]
     assert book.trades["exit"][0] == book.trades["entry"][1] == DAYS[3]
     assert book.trades["gross"].tolist() == pytest.approx([0.05 * 2, 0.5 / 12 * 2])
@@ -58,7 +58,7 @@ def test_a_turn_is_two_trades():
 
 def test_a_changed_hedge_trades_the_difference_within_one_trade():
     weights = np.concatenate([held(1, 1, hedge=1.0), held(1, 1, 0, 0, hedge=3.0)])
-    book = simulate(weights, prices([10] * 6), pairs=PAIRS, cost_bps=10)
+    book = simulate(weights, prices([10] * 6), pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     assert book.traded[0].tolist() == pytest.approx([0, 1.0, 0, 0.25 + 0.25, 0, 1.0])
     assert len(book.trades) == 1
     assert book.trades["costs"][0] == pytest.approx(0.001 * 2.5)
@@ -66,7 +66,7 @@ def test_a_changed_hedge_trades_the_difference_within_one_trade():
 
 def test_a_missing_price_delays_the_trade():
     closes = prices([10, np.nan, 10, 12, np.nan, 14])
-    book = simulate(held(1, 1, 1, 0, 0, 0), closes, pairs=PAIRS, cost_bps=0)
+    book = simulate(held(1, 1, 1, 0, 0, 0), closes, pairs=PAIRS, terms=Terms(0, borrow_bps=0))
     trade = book.trades.iloc[0]
     assert (trade["entry"], trade["exit"]) == (DAYS[2], DAYS[5])
     assert book.gross[0].tolist() == pytest.approx([0, 0, 0, 0.1, 0, 0.1])
@@ -80,7 +80,7 @@ def test_the_latest_decision_counts_after_a_gap():
 
 def test_what_is_open_at_the_end_is_sold_at_the_last_prices_known():
     closes = prices([10, 10, 12, 11, np.nan, np.nan])
-    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, cost_bps=10)
+    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     trade = book.trades.iloc[0]
     assert (trade["exit"], trade["exit_y"], trade["reason"]) == (DAYS[5], 11.0, "end of window")
     assert trade["costs"] == pytest.approx(0.001 * (1.0 + 0.55 + 0.5))
@@ -109,7 +109,7 @@ def test_capital_is_committed_to_every_pair():
     closes = prices([10, 10, 12, 12, 12, 12]).assign(C=5.0, D=6.0)
     pairs = pd.DataFrame({"y": ["A", "C"], "x": ["B", "D"]})
     weights = np.concatenate([held(1, 1, 0, 0, 0, 0), held(0, 0, 0, 0, 0, 0)], axis=1)
-    book = simulate(weights, closes, pairs=pairs, cost_bps=0)
+    book = simulate(weights, closes, pairs=pairs, terms=Terms(0, borrow_bps=0))
     assert book.returns["gross"].sum() == pytest.approx(0.5 * 0.1)
 
 
@@ -134,7 +134,6 @@ def test_a_pair_that_was_not_traded_cannot_be_taken():
         ({"weights": np.nan * held(1, 1, 1, 1, 1, 1)}, "not NaN"),
         ({"prices": prices([10, 10, 0, 10, 10, 10])}, "above zero"),
         ({"pairs": pd.DataFrame({"y": ["A"], "x": ["Z"]})}, "no prices for Z"),
-        ({"cost_bps": -1.0}, "zero or more"),
         ({"exits": codes("", "")}, "exits of shape"),
     ],
 )

@@ -74,7 +74,7 @@ class RollingOLS(Bands):
         return self
 
     def signal(self, y: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats]:
-        """z and hedge ratio at each close, of the window up to the close before."""
+        """Z and hedge ratio at each close, of the window up to the close before."""
         later = np.stack([log_prices(y), log_prices(x)])
         logs = np.concatenate([self._past, later], axis=1) - self._centre[:, None]
         common = np.isfinite(logs).all(axis=0)

@@ -49,6 +49,6 @@ class ZScore(Bands):
         return np.asarray(spread / self.sd_)
 
     def signal(self, y: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats]:
-        """z at each close, and the one hedge ratio; see `Bands.signal`."""
+        """Z at each close, and the one hedge ratio; see `Bands.signal`."""
         z = self.z(y, x)
         return z, np.broadcast_to(self.hedge_, z.shape)
