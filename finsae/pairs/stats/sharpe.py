@@ -57,7 +57,7 @@ def statistic(daily: ArrayLike, figure: Statistic) -> Floats:
 
 
 def sharpe_error(daily: ArrayLike) -> float:
-    """Estimate the standard error of the annual Sharpe ratio, robust to autocorrelation and fat tails.
+    """Estimate the annual Sharpe ratio's error, robust to autocorrelation and fat tails.
 
     The Sharpe ratio is a smooth function of the first two moments; the long-run variance of its
     influence function, by Bartlett's kernel with the bandwidth of Newey and West (1994), is its
@@ -70,7 +70,7 @@ def sharpe_error(daily: ArrayLike) -> float:
     Returns
     -------
     float
-        NaN where the returns do not vary, or for fewer than 10 days.
+        Its standard error; NaN where the returns do not vary, or for fewer than 10 days.
     """
     from arch.covariance.kernel import Bartlett  # half a second to import
 
