@@ -113,6 +113,74 @@ def test_capital_is_committed_to_every_pair():
     assert book.returns["gross"].sum() == pytest.approx(0.5 * 0.1)
 
 
+def test_borrowing_is_paid_for_the_nights_it_lasts():
+    """Short half a unit from Wednesday's close to Friday's: two nights at 3.65 % a year."""
+    terms = Terms(0, borrow_bps=365)
+    book = simulate(held(0, 1, 1, 0, 0, 0), prices([10] * 6), pairs=PAIRS, terms=terms)
+    assert book.fees[0].tolist() == pytest.approx([0, 0, 0, 0.5e-4, 0.5e-4, 0])
+    over_weekend = simulate(held(0, 0, 0, 1, 0, 0), prices([10] * 6), pairs=PAIRS, terms=terms)
+    assert over_weekend.fees[0].tolist() == pytest.approx([0, 0, 0, 0, 0, 1.5e-4])
+    assert over_weekend.trades["costs"][0] == pytest.approx(1.5e-4)
+
+
+def test_costs_per_share():
+    terms = Terms(0, borrow_bps=0, per_share=0.01)
+    book = simulate(held(0, 1, 1, 0, 0, 0), prices([10] * 6), pairs=PAIRS, terms=terms)
+    assert book.trades["costs"][0] == pytest.approx(0.01 * 4 * 0.05)
+
+
+@pytest.mark.parametrize(
+    ("loss", "sides", "gross"), [(0.0, 1, 0.1), (0.5, 1, -0.2), (0.5, -1, -0.4)]
+)
+def test_a_leg_without_prices_is_delisted(loss, sides, gross):
+    closes = prices([10, 10, 12, np.nan, np.nan, np.nan])
+    terms = Terms(0, borrow_bps=0, patience=2, delisting_loss=loss)
+    book = simulate(sides * held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, terms=terms)
+    trade = book.trades.iloc[0]
+    assert (trade["exit"], trade["reason"]) == (DAYS[4], "delisted")
+    assert trade["exit_y"] == pytest.approx(12 * (1 - sides * loss))
+    assert trade["gross"] == pytest.approx(gross)
+    assert book.gross[0].tolist()[4:] == pytest.approx([-0.05 * 12 * loss, 0])
+
+
+def test_caps_let_in_the_first_pairs_of_the_book():
+    closes = prices([10] * 6).assign(C=5.0, D=6.0)
+    pairs = pd.DataFrame({"y": ["A", "C"], "x": ["B", "D"]})
+    weights = np.concatenate([held(0, 1, 1, 0, 0, 0), held(1, 1, 1, 1, 1, 0)], axis=1)
+    book = simulate(weights, closes, pairs=pairs, terms=Terms(gross_cap=0.5))
+    assert book.trades["pair"].tolist() == [1]
+    both = simulate(weights[:, ::-1], closes, pairs=pairs.iloc[::-1], terms=Terms(gross_cap=0.5))
+    assert both.trades["pair"].tolist() == [1]
+    later = simulate(weights[:, [0, 0]], closes, pairs=pairs, terms=Terms(gross_cap=0.5))
+    assert later.trades["pair"].tolist() == [0]
+
+
+def test_committed_and_employed_capital():
+    closes = prices([10, 10, 12, 12, 12, 12]).assign(C=5.0, D=6.0)
+    pairs = pd.DataFrame({"y": ["A", "C"], "x": ["B", "D"]})
+    weights = np.concatenate([held(1, 1, 0, 0, 0, 0), held(0, 0, 0, 0, 0, 0)], axis=1)
+    returns = simulate(weights, closes, pairs=pairs, terms=Terms(0, borrow_bps=0)).returns
+    assert returns["employed"].tolist() == [0, 0.5, 0.5, 0.5, 0, 0]
+    assert returns["net"].tolist() == pytest.approx([0, 0, 0.05, 0, 0, 0])
+    assert returns["net_employed"].tolist() == pytest.approx([0, 0, 0.1, 0, 0, 0])
+    assert returns["net_exposure"].tolist() == pytest.approx([0, 0, 0.05, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"cost_bps": -1.0}, "zero or more"),
+        ({"borrow_bps": -1.0}, "borrow fee must be zero or more"),
+        ({"gross_cap": 0.0}, "gross_cap must be above zero"),
+        ({"patience": 0}, "at least 1 day"),
+        ({"delisting_loss": 1.5}, "between 0 and 1"),
+    ],
+)
+def test_impossible_terms_are_refused(terms, said):
+    with pytest.raises(DataError, match=said):
+        Terms(**terms)
+
+
 def test_a_book_without_pairs_earns_nothing():
     empty = PAIRS.head(0)
     book = simulate(np.zeros((6, 0, 2)), prices([10] * 6), pairs=empty)
