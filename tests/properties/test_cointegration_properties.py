@@ -52,7 +52,7 @@ def test_a_pair_is_tested_as_if_alone(seed, days, gaps):
 def test_blocks_do_not_matter(monkeypatch):
     y, x = legs(1, 100, 40, 0.9)
     whole = engle_granger(y, x)
-    monkeypatch.setattr(cointegration, "_BLOCK", 300)
+    monkeypatch.setattr(cointegration.two_step, "_BLOCK", 300)
     assert_allclose(engle_granger(y, x).to_numpy(), whole.to_numpy(), rtol=1e-9, atol=1e-9)
 
 
