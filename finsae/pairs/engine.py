@@ -74,12 +74,12 @@ def simulate(
     _check(weights, closes, exits)
     priced = np.isfinite(closes)
     gone = _given_up(priced, terms.patience)
-    marks = np.nan_to_num(_carried(closes), nan=1.0)  # before a first price nothing is held
+    marks = np.nan_to_num(carried(closes), nan=1.0)  # before a first price nothing is held
     target = _executed(weights, priced[..., 0] & priced[..., 1], gone)
     if terms.capped:
         target = _admitted(target, marks, terms)
-    shares = _shares(target, marks)
-    held = _yesterday(shares)
+    shares = shares_held(target, marks)
+    held = yesterday(shares)
     lost = gone[..., None] & ~priced
     marks = np.where(lost, marks * (1.0 - terms.delisting_loss * np.sign(held)), marks)
     side = _side(target)
@@ -108,16 +108,16 @@ class _Money(NamedTuple):
 
 def _dealt(shares: Floats, marks: Floats, side: Floats, *, dates: pd.Index, terms: Terms) -> _Money:
     """Count profits and costs of holding shares, days x pairs x 2."""
-    held = _yesterday(shares)
+    held = yesterday(shares)
     # A turn from one side to the other is a close and an opening, whatever the legs' signs.
-    turned = (side != _yesterday(side))[..., None]
+    turned = (side != yesterday(side))[..., None]
     sold = np.where(turned, np.abs(held), 0.0)
     bought = np.where(turned, np.abs(shares), np.abs(shares - held))
     value_sold, value_bought = _both(sold * marks), _both(bought * marks)
     share_sold, share_bought = terms.per_share * _both(sold), terms.per_share * _both(bought)
     days = np.diff(dates.to_numpy().astype("datetime64[D]")).astype(np.float64)
     short = _both(np.maximum(-shares * marks, 0.0))
-    borrowing = _yesterday(short) * np.concatenate([[0.0], days])[:, None]
+    borrowing = yesterday(short) * np.concatenate([[0.0], days])[:, None]
     rate = terms.cost_bps / 1e4
     return _Money(
         gross=_both(held * np.diff(marks, axis=0, prepend=marks[:1])),
@@ -139,7 +139,7 @@ def _book(
     marks: Floats,
 ) -> Book:
     costs = money.opening + money.closing + money.borrowing
-    paid = _both((shares - _yesterday(shares)) * marks) + costs
+    paid = _both((shares - yesterday(shares)) * marks) + costs
     value = shares * marks
     daily = {
         "gross": money.gross,
@@ -188,14 +188,14 @@ def _check(weights: Floats, closes: Floats, exits: Codes | None) -> None:
         raise DataError("weights must be numbers in [-1, 1]; flat is 0, not NaN")
 
 
-def _carried(values: Floats) -> Floats:
+def carried(values: Floats) -> Floats:
     """Fill each NaN with the last value before it, along the days."""
     days = np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
     last = np.maximum.accumulate(np.where(np.isnan(values), 0, days), axis=0)
     return np.take_along_axis(values, last, axis=0)
 
 
-def _yesterday(values: Floats) -> Floats:
+def yesterday(values: Floats) -> Floats:
     """Shift by a day; nothing is held before the first."""
     return np.concatenate([np.zeros_like(values[:1]), values[:-1]])
 
@@ -214,10 +214,10 @@ def _given_up(priced: Flags, patience: int) -> Flags:
 
 def _executed(weights: Floats, tradable: Flags, gone: Flags) -> Floats:
     """Weights in force after each close: decided the close before, delayed where a price lacks."""
-    decided = np.where(tradable[..., None], _yesterday(weights), np.nan)
+    decided = np.where(tradable[..., None], yesterday(weights), np.nan)
     decided[gone] = 0.0
     decided[:1] = decided[-1:] = 0.0
-    return _carried(decided)
+    return carried(decided)
 
 
 def _side(target: Floats) -> Floats:
@@ -226,11 +226,11 @@ def _side(target: Floats) -> Floats:
     return np.asarray(np.where(y != 0.0, np.sign(y), -np.sign(x)))
 
 
-def _shares(target: Floats, marks: Floats) -> Floats:
+def shares_held(target: Floats, marks: Floats) -> Floats:
     """Shares after each close: bought at its prices when the weights change, kept in between."""
-    changed = (target != _yesterday(target)).any(axis=2)[..., None]
+    changed = (target != yesterday(target)).any(axis=2)[..., None]
     changed[:1] = True  # the first day's nothing is a position too
-    return _carried(np.where(changed, target / marks, np.nan))
+    return carried(np.where(changed, target / marks, np.nan))
 
 
 def _admitted(target: Floats, marks: Floats, terms: Terms) -> Floats:
@@ -239,7 +239,7 @@ def _admitted(target: Floats, marks: Floats, terms: Terms) -> Floats:
     Pairs do not depend on one another but here, so what each would be worth is known, and only who
     is let in has to be decided, opening by opening.
     """
-    value = _shares(target, marks) * marks
+    value = shares_held(target, marks) * marks
     gross, net = _both(np.abs(value)), _both(value)
     capital = target.shape[1]
     most = np.inf if terms.gross_cap is None else terms.gross_cap * capital
@@ -261,7 +261,7 @@ def _admitted(target: Floats, marks: Floats, terms: Terms) -> Floats:
 
 def _spans(side: Floats) -> _Spans:
     """Pair each opening with its close; every position is closed on the last day at the latest."""
-    before = _yesterday(side)
+    before = yesterday(side)
     pair, start = np.nonzero(((side != before) & (side != 0.0)).T)
     _, end = np.nonzero(((side != before) & (before != 0.0)).T)
     return _Spans(pair, start, end, side[start, pair].astype(np.int64))
