@@ -217,8 +217,10 @@ def trade(
     selector = LowestPValue() if selector is None else selector
     named = pd.concat([frame[["a", "b"]] for frames in proposals.values() for frame in frames])
     tests = test(formation, named.drop_duplicates(ignore_index=True))
+    place = {pair: row for row, pair in enumerate(zip(tests["a"], tests["b"], strict=True))}
+    results = tests.drop(columns=["a", "b"])
     chosen = {
-        method: [selector.select(formation, _tested(frame, tests)) for frame in frames]
+        method: [selector.select(formation, _tested(frame, results, place)) for frame in frames]
         for method, frames in proposals.items()
     }
     return follow(chosen, formation=formation, later=later, rule=rule, terms=terms)
@@ -322,15 +324,16 @@ def tables(books: Books) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
 
 
-def _tested(candidates: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Candidates with the results of their tests."""
-    known = pd.MultiIndex.from_frame(tests[["a", "b"]])
-    rows = known.get_indexer(pd.MultiIndex.from_frame(candidates[["a", "b"]]))
-    if (rows < 0).any():
-        lost = candidates[rows < 0].iloc[0]
-        raise DataError(f"the pair {lost['a']}, {lost['b']} was not tested")
-    results = tests.drop(columns=["a", "b"]).iloc[rows].set_axis(candidates.index, axis=0)
-    return candidates.join(results)
+def _tested(
+    candidates: pd.DataFrame, results: pd.DataFrame, place: Mapping[tuple[str, str], int]
+) -> pd.DataFrame:
+    """Candidates with the results of their tests, which stand at the pairs' places."""
+    named = list(zip(candidates["a"], candidates["b"], strict=True))
+    lost = [pair for pair in named if pair not in place]
+    if lost:
+        raise DataError(f"the pair {lost[0][0]}, {lost[0][1]} was not tested")
+    found = results.take([place[pair] for pair in named]).set_axis(candidates.index, axis=0)
+    return pd.concat([candidates, found], axis=1)
 
 
 def _simulate(

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from finsae.checks import DataError
 
@@ -52,9 +53,10 @@ class Backtest:
         windows : sequence of Backtest
             In the order of time, each of its own days.
         """
-        days = pd.concat([book.returns for book in windows])
-        grouped = days.groupby(level=0)
-        returns = grouped.mean().assign(n_open=grouped["n_open"].sum())
+        returns = pd.concat([book.returns for book in windows])
+        if not returns.index.is_unique:
+            days = returns.groupby(level=0)
+            returns = _employed(days.mean().assign(n_open=days["n_open"].sum()))
         pairs, trades, place = [], [], 0
         for book in windows:
             names = range(place, place + len(book.pairs))
@@ -66,7 +68,7 @@ class Backtest:
         return cls(
             pd.concat([frame for frame in pairs if len(frame)] or pairs[:1]),
             pd.concat([frame for frame in trades if len(frame)] or trades[:1], ignore_index=True),
-            _employed(returns),
+            returns,
         )
 
 
@@ -141,23 +143,33 @@ class Book:
         DataError
             If a pair was not traded here.
         """
-        known = pd.MultiIndex.from_frame(self.pairs[["y", "x"]])
-        places = known.get_indexer(pd.MultiIndex.from_frame(pairs[["y", "x"]]))
-        if (places < 0).any():
-            lost = pairs[places < 0].iloc[0]
-            raise DataError(f"the pair {lost['y']}, {lost['x']} was not traded")
-        names = pd.Index(self.pairs.index[places])
-        rows = self.trades["pair"].isin(names)
-        trades = self.trades[rows].assign(
-            pair=pairs.index[names.get_indexer(pd.Index(self.trades.loc[rows, "pair"]))]
-        )
+        wanted = list(zip(pairs["y"], pairs["x"], strict=True))
+        lost = [legs for legs in wanted if legs not in self._places]
+        if lost:
+            raise DataError(f"the pair {lost[0][0]}, {lost[0][1]} was not traded")
+        places = np.array([self._places[legs] for legs in wanted], dtype=np.intp)
+        among = np.full(len(self.pairs), -1)
+        among[places] = np.arange(len(places))
+        rows = np.flatnonzero(among[self._traded] >= 0)
+        trades = self.trades.take(rows).reset_index(drop=True)
+        trades["pair"] = pairs.index[among[self._traded[rows]]]
         frames = {
             name: pd.DataFrame(
                 frame.to_numpy()[:, places], index=frame.index, columns=pairs.index, copy=False
             )
             for name, frame in ((name, getattr(self, name)) for name in DAILY)
         }
-        return replace(self, pairs=pairs, trades=trades.reset_index(drop=True), **frames)
+        return replace(self, pairs=pairs, trades=trades, **frames)
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], int]:
+        legs = zip(self.pairs["y"], self.pairs["x"], strict=True)
+        return {pair: place for place, pair in enumerate(legs)}
+
+    @cached_property
+    def _traded(self) -> NDArray[np.intp]:
+        """Place of each trade's pair."""
+        return self.pairs.index.get_indexer(pd.Index(self.trades["pair"]))
 
 
 def _employed(returns: pd.DataFrame) -> pd.DataFrame:
