@@ -38,7 +38,9 @@ def world(days, pairs, seed=0):
     weights = ZScore().fit(y[:504], x[:504]).positions(y[504:], x[504:])
     names = [[f"{leg}{number}" for number in range(pairs)] for leg in "YX"]
     dates = pd.bdate_range("2013-07-01", periods=days)
-    prices = pd.DataFrame(np.hstack([y[504:], x[504:]]), index=dates, columns=sum(names, []))
+    prices = pd.DataFrame(
+        np.hstack([y[504:], x[504:]]), index=dates, columns=[*names[0], *names[1]]
+    )
     return weights, prices, pd.DataFrame({"y": names[0], "x": names[1]})
 
 
