@@ -17,6 +17,7 @@ from finsae.pairs.engine import simulate
 from finsae.pairs.rules import Kalman, RollingOLS, ZScore
 from finsae.pairs.scoring import by_year, exposures, scores, warnings
 from finsae.pairs.select import LowestPValue, candidates, pair_tests, same_issuer
+from finsae.pairs.sweep import overfitting_of, remembered, sweep
 from finsae.pairs.terms import Terms
 
 VERSION = 3  # raised when books of the same similarities and prices change
@@ -38,12 +39,15 @@ __all__ = [
     "follow",
     "half_life",
     "ledger",
+    "overfitting_of",
     "pair_tests",
     "propose",
+    "remembered",
     "same_issuer",
     "scores",
     "simulate",
     "stats",
+    "sweep",
     "tables",
     "trade",
     "walk_forward",

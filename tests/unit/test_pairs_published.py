@@ -147,3 +147,10 @@ def test_the_revised_states():
         state, passes = _retested(state, passes, np.array(p))
         path.append(state.tolist())
     assert path == [[0, 1, 2, 1], [0, 1, 2, 2], [0, 0, 0, 2]]
+
+
+def test_pairs_within_clusters():
+    labels = pd.Series({"D": 1, "A": 1, "B": 2, "C": 1, "E": np.nan})
+    found = published.pairs_within(labels)
+    assert found.to_numpy().tolist() == [["A", "C"], ["A", "D"], ["C", "D"]]
+    assert published.pairs_within(labels.iloc[:0]).empty

@@ -221,3 +221,37 @@ def test_overfitting_knows_luck_from_skill():
     skill[:, 4] += 0.003
     assert pairs.stats.overfitting(luck, blocks=8) > 0.3
     assert pairs.stats.overfitting(skill, blocks=8) < 0.02
+
+
+def test_a_sweep_tests_each_pair_once_and_trades_by_every_rule(prices, windows):
+    asked = []
+
+    def counted(formation, named):
+        asked.append((formation.index[0], len(named)))
+        return pairs.pair_tests(formation, named)
+
+    rules = {f"{entry:g}": pairs.ZScore(entry, stop=None) for entry in np.linspace(1.0, 2.5, 16)}
+    span = windows[1:2]
+    swept = pairs.sweep(
+        candidates, prices, windows=span, rules=rules, selector=SELECTOR, test=counted
+    )
+    assert len(asked) == 1
+    assert swept.shape == (80, 16) and swept.columns[0] == ("past", "1")
+    one = pairs.walk_forward(alone, prices, windows=span, selector=SELECTOR, rule=rules["1.5"])[
+        "past"
+    ][0]
+    assert np.allclose(swept["past", "1.5"], one.returns["net"], atol=1e-15)
+    found = pairs.overfitting_of(swept)
+    assert found["past"] == pairs.stats.overfitting(swept["past"])
+    assert np.isnan(pairs.overfitting_of(swept.iloc[:, :15])["past"])
+
+
+def test_remembered_tests_are_those_of_the_pairs_asked_for(prices):
+    formation = prices.iloc[:150]
+    named = candidates(formation, placebo=0)["past"][0][["a", "b"]]
+    shared = pairs.remembered()
+    first = shared(formation, named.head(5))
+    assert first["a"].tolist() == named["a"].head(5).tolist()
+    again = shared(formation, named.iloc[[7, 2, 0]])
+    expected = pairs.pair_tests(formation, named.iloc[[7, 2, 0]])
+    pd.testing.assert_frame_equal(again[expected.columns], expected)

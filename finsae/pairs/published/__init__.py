@@ -7,10 +7,10 @@ The rules are those of the code of Molinari et al., "Interpretable Company Simil
 Autoencoders" (2025), and of the authors' later revision of it.
 """
 
-from finsae.pairs.published.paper import level_pairs, trade_paper
+from finsae.pairs.published.paper import level_pairs, pairs_within, trade_paper
 from finsae.pairs.published.revised import trade_revised
 from finsae.pairs.published.steps import steps
 
 LABEL = "re-enacts the published rules, look-ahead and accounting included: no result"
 
-__all__ = ["LABEL", "level_pairs", "steps", "trade_paper", "trade_revised"]
+__all__ = ["LABEL", "level_pairs", "pairs_within", "steps", "trade_paper", "trade_revised"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,19 @@ class Defects:
     same_close: bool = True
     slope_one: bool = True
     equal_dollars: bool = True
+
+
+def pairs_within(labels: pd.Series) -> pd.DataFrame:
+    """List all pairs inside a year's clusters (labels by ticker): ``a, b``, in alphabetical order.
+
+    A company without a label, or alone in its cluster, is in no pair.
+    """
+    rows = [
+        pair
+        for _, members in labels.dropna().groupby(labels.dropna())
+        for pair in combinations(sorted(members.index), 2)
+    ]
+    return pd.DataFrame(rows, columns=["a", "b"], dtype=object)
 
 
 def level_pairs(candidates: Sequence[pd.DataFrame], formation: pd.DataFrame) -> pd.DataFrame:
