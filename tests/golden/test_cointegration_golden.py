@@ -186,9 +186,9 @@ def test_half_life_is_that_of_the_fitted_autoregression():
 
 def test_phillips_and_ouliaris_agree_with_engle_and_granger():
     """A cross-check by another method: on the same pairs the two reject much alike."""
-    y, x = universe(np.random.default_rng(12), 250, 40)
+    y, x = universe(np.random.default_rng(12), 200, 20)
     prices = pd.DataFrame(np.exp(np.column_stack([y, x])))
-    pairs = pd.DataFrame({"y": range(40), "x": range(40, 80)})
+    pairs = pd.DataFrame({"y": range(20), "x": range(20, 40)})
     other = phillips_ouliaris(prices, pairs)
     own = engle_granger(y, x)
     assert np.corrcoef(other["stat"], own["stat"].clip(lower=-30))[0, 1] > 0.8
