@@ -222,10 +222,10 @@ def test_the_corrected_better_direction_holds_its_level(options, raw):
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
-    days=st.integers(14, 200),
+    days=st.integers(21, 200),
     phi=st.floats(-0.9, 1.03),
     scale=st.floats(0.01, 100.0),
     trend=st.sampled_from(["c", "c", "ct", "ctt", "n"]),

@@ -34,7 +34,7 @@ COLLINEAR = 1.0 - 100.0 * np.sqrt(np.finfo(np.float64).eps)
 _CHUNK = 1 << 14
 """Pairs whose moments are held at a time."""
 
-_BLOCK = 1 << 17
+_BLOCK = 1 << 15
 """Values per array and block of pairs: small enough for the processor's cache."""
 
 
