@@ -235,6 +235,6 @@ def test_equals_statsmodels_on_thousands(seed, days, phi, scale, trend, lags):
     y, x = legs(seed, days, 1, phi)
     maxlag, autolag = lags
     options = {"trend": trend, "maxlag": maxlag, "autolag": autolag}
-    stat, pvalue, _ = coint(scale * y[:, 0] + 2.0, x[:, 0], **options)
-    found = engle_granger(scale * y + 2.0, x, **options)
+    stat, pvalue, _ = coint(scale * (y[:, 0] + 2.0), x[:, 0], **options)
+    found = engle_granger(scale * (y + 2.0), x, **options)
     assert_allclose(found.loc[0, ["stat", "pvalue"]].tolist(), [stat, pvalue], rtol=1e-8, atol=1e-8)
