@@ -21,6 +21,7 @@ from finsae.pairs.select import (
     candidates,
     pair_tests,
     same_issuer,
+    within_clusters,
 )
 
 VERSION = 3  # raised when books of the same similarities and prices change
@@ -49,4 +50,5 @@ __all__ = [
     "tables",
     "trade",
     "warnings",
+    "within_clusters",
 ]

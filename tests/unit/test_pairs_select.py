@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from finsae.checks import DataError
-from finsae.pairs import LowestPValue, candidates, pair_tests, same_issuer
+from finsae.pairs import LowestPValue, candidates, pair_tests, same_issuer, within_clusters
 from finsae.pairs.select import candidate_draws
 
 
@@ -67,6 +67,18 @@ def test_random_candidates_are_uniform():
     drawn = pd.concat(candidate_draws(nothing, 2, draws=300))
     counts = (drawn["a"] + drawn["b"]).value_counts()
     assert len(counts) == 6 and counts.between(60, 140).all()
+
+
+def test_clusters_propose_their_own_pairs(similarity):
+    labels = pd.Series(
+        ["x", "x", "x", "y", "y", None, -1, -1], index=list("ABCDEFGH"), dtype=object
+    )
+    everything = candidates(within_clusters(labels), 100)
+    assert set(listed(everything)) == {"AB", "AC", "BC", "DE"}
+    drawn = {listed(candidates(within_clusters(labels), 1, random_state=s))[0] for s in range(40)}
+    assert drawn == {"AB", "AC", "BC", "DE"}
+    ordered = candidates(within_clusters(labels[:4], similarity), 100)
+    assert listed(ordered)[0] == "AB" and set(listed(ordered)) == {"AB", "AC", "BC"}
 
 
 def test_bad_input_of_candidates(similarity):

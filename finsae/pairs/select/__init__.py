@@ -1,7 +1,7 @@
 """Which pairs are worth trading: candidates by similarity, chosen on the formation window alone."""
 
 from finsae.pairs.select.base import Filters
-from finsae.pairs.select.candidates import candidate_draws, candidates
+from finsae.pairs.select.candidates import candidate_draws, candidates, within_clusters
 from finsae.pairs.select.distance import Distance
 from finsae.pairs.select.false_discovery import FalseDiscovery
 from finsae.pairs.select.issuers import same_issuer
@@ -20,4 +20,5 @@ __all__ = [
     "false_discoveries",
     "pair_tests",
     "same_issuer",
+    "within_clusters",
 ]

@@ -72,6 +72,29 @@ def candidate_draws(
     return [_draw(ranking, rng) for rng in rngs]
 
 
+def within_clusters(labels: pd.Series, similarity: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Similarity that proposes pairs of one cluster only, for `candidates`.
+
+    Parameters
+    ----------
+    labels : Series
+        Cluster of each ticker; a missing label, or -1, belongs to none.
+    similarity : DataFrame, square, optional
+        Orders the pairs; by default all are alike, and chance draws among them.
+
+    Returns
+    -------
+    DataFrame, square
+        NaN for pairs of different clusters and of none.
+    """
+    tickers = labels.index
+    codes = pd.factorize(labels.where(labels != -1))[0]
+    together = (codes[:, None] == codes) & (codes >= 0)
+    if similarity is None:
+        similarity = pd.DataFrame(0.0, index=tickers, columns=tickers)
+    return similarity.reindex(index=tickers, columns=tickers).where(together)
+
+
 def _rank(similarity: pd.DataFrame, n: int, exclude: pd.DataFrame | None) -> _Ranking:
     """Find the border of the first n pairs; tickers in alphabetical order."""
     if n < 1:
