@@ -97,7 +97,12 @@ MENU: dict[str, dict[str, str]] = {
         "major-group": "finsae.cluster.codes:MajorGroup",
         "division": "finsae.cluster.codes:Division",
     },
-    "selector": {"lowest-pvalue": "finsae.pairs.select:LowestPValue"},
+    "selector": {
+        "lowest-pvalue": "finsae.pairs.select.lowest_pvalue:LowestPValue",
+        "fdr": "finsae.pairs.select.false_discovery:FalseDiscovery",
+        "distance": "finsae.pairs.select.distance:Distance",
+        "sarmento-horta": "finsae.pairs.select.sarmento_horta:SarmentoHorta",
+    },
     "rule": {
         "zscore": "finsae.pairs.rules:ZScore",
         "rolling-ols": "finsae.pairs.rules:RollingOLS",

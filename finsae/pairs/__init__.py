@@ -12,11 +12,29 @@ from finsae.pairs.backtest import (
     walk_windows,
 )
 from finsae.pairs.book import Backtest, Book
-from finsae.pairs.cointegration import engle_granger, half_life
+from finsae.pairs.cointegration import (
+    adf,
+    all_pairs,
+    engle_granger,
+    half_life,
+    johansen,
+    phillips_ouliaris,
+    spread_statistics,
+)
 from finsae.pairs.engine import simulate
 from finsae.pairs.rules import Kalman, RollingOLS, ZScore
 from finsae.pairs.scoring import by_year, exposures, scores, warnings
-from finsae.pairs.select import LowestPValue, candidates, pair_tests, same_issuer
+from finsae.pairs.select import (
+    Distance,
+    FalseDiscovery,
+    Filters,
+    LowestPValue,
+    SarmentoHorta,
+    candidates,
+    pair_tests,
+    same_issuer,
+    within_clusters,
+)
 from finsae.pairs.sweep import overfitting_of, remembered, sweep
 from finsae.pairs.terms import Terms
 
@@ -26,26 +44,35 @@ __all__ = [
     "PLACEBO",
     "Backtest",
     "Book",
+    "Distance",
+    "FalseDiscovery",
+    "Filters",
     "Kalman",
     "LowestPValue",
     "RollingOLS",
+    "SarmentoHorta",
     "Terms",
     "Window",
     "ZScore",
+    "adf",
+    "all_pairs",
     "by_year",
     "candidates",
     "engle_granger",
     "exposures",
     "follow",
     "half_life",
+    "johansen",
     "ledger",
     "overfitting_of",
     "pair_tests",
+    "phillips_ouliaris",
     "propose",
     "remembered",
     "same_issuer",
     "scores",
     "simulate",
+    "spread_statistics",
     "stats",
     "sweep",
     "tables",
@@ -53,4 +80,5 @@ __all__ = [
     "walk_forward",
     "walk_windows",
     "warnings",
+    "within_clusters",
 ]

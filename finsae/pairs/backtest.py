@@ -21,7 +21,7 @@ from finsae.store import progress
 Books = Mapping[str, Sequence[Backtest]]
 Proposals = Mapping[str, Sequence[pd.DataFrame]]
 Tests = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
-"""Formation prices and pairs (``a, b``) to their tests, as `pair_tests`."""
+"""Formation prices and pairs (``a, b``) to the tests of at least these, as `pair_tests`."""
 
 PLACEBO = "placebo"
 """Name of the random pairs that every method is set against."""
@@ -168,6 +168,32 @@ def propose(
     return proposals
 
 
+def shared_tests(formation: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Test pairs for all who name them: one by one, or as part of a table of all pairs.
+
+    The tests of all pairs of a universe share matrix products; from a quarter of all pairs on, the
+    table of all of them costs less than that quarter alone.
+
+    Parameters
+    ----------
+    formation : DataFrame, dates x tickers
+        Closes of the formation window.
+    pairs : DataFrame
+        Columns ``a, b``, each pair once.
+
+    Returns
+    -------
+    DataFrame
+        As `pair_tests`, of at least these pairs.
+    """
+    tickers = sorted(set(pairs["a"]).union(pairs["b"]))
+    every = len(tickers) * (len(tickers) - 1) // 2
+    ordered = bool((pairs["a"] < pairs["b"]).all())
+    if ordered and 4 * len(pairs) > every and not set(tickers).difference(formation.columns):
+        return pair_tests(formation[tickers])
+    return pair_tests(formation, pairs)
+
+
 def trade(
     proposals: Proposals,
     *,
@@ -176,7 +202,7 @@ def trade(
     selector: PairSelector | None = None,
     rule: TradingRule | None = None,
     terms: Terms | None = None,
-    test: Tests = pair_tests,
+    test: Tests = shared_tests,
 ) -> dict[str, list[Backtest]]:
     """Choose pairs among each method's candidates and trade them in one window.
 
@@ -197,8 +223,7 @@ def trade(
     terms : Terms, optional
         Costs, caps and conventions; 10 basis points per leg and side and 50 a year by default.
     test : callable
-        Formation prices and named pairs to their tests; one that looks them up in a table of all
-        pairs shares it between windows and protocols.
+        Formation prices and named pairs to their tests; `remembered` shares them between runs.
 
     Returns
     -------
@@ -260,7 +285,7 @@ def walk_forward(
     selector: PairSelector | None = None,
     rule: TradingRule | None = None,
     terms: Terms | None = None,
-    test: Tests = pair_tests,
+    test: Tests = shared_tests,
 ) -> dict[str, list[Backtest]]:
     """Trade every method through all windows, each book formed on what precedes it.
 

@@ -136,12 +136,11 @@ def _mean(values: Floats) -> float:
 
 
 def _fdr(book: Backtest) -> float:
-    """Read the estimate at the last selected pair; NaN if the selector gives none."""
+    """Largest estimate among the selected pairs, mean over windows; NaN if there is none."""
     if "q" not in book.pairs or not len(book.pairs):
         return np.nan
-    if "window" in book.pairs:
-        return float(book.pairs.groupby("window")["q"].last().mean())
-    return float(book.pairs["q"].iloc[-1])
+    windows = book.pairs["window"] if "window" in book.pairs else np.zeros(len(book.pairs))
+    return float(book.pairs["q"].groupby(windows).max().mean())
 
 
 def _summary(book: Backtest, trials: Trials | None) -> dict[str, float]:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from finsae.pairs.backtest import PLACEBO, Proposals, Tests, Window, walk_forward
-from finsae.pairs.select import pair_tests
+from finsae.pairs.backtest import PLACEBO, Proposals, Tests, Window, shared_tests, walk_forward
 from finsae.pairs.stats.selection import MIN_CONFIGURATIONS, overfitting
 from finsae.pairs.terms import Terms
 from finsae.plugins import PairSelector, TradingRule
 
 
-def remembered(test: Tests = pair_tests) -> Tests:
+def remembered(test: Tests = shared_tests) -> Tests:
     """Make a test that tests no pair of a formation window twice.
 
     For runs that form pairs on the same windows: several rules, terms or protocols.
@@ -31,7 +30,9 @@ def remembered(test: Tests = pair_tests) -> Tests:
             new = pairs.loc[~wanted.isin(table.index), ["a", "b"]]
         if len(new):
             tested = test(formation, new.reset_index(drop=True)).set_index(["a", "b"])
-            table = tested if table is None else pd.concat([table, tested])
+            if table is not None:
+                tested = pd.concat([table, tested[~tested.index.isin(table.index)]])
+            table = tested
             tables[window] = table
         found = pairs.iloc[:0] if table is None else table.loc[wanted].reset_index()
         return found.set_axis(pairs.index, axis=0)
@@ -47,7 +48,7 @@ def sweep(
     rules: Mapping[str, TradingRule],
     selector: PairSelector | None = None,
     terms: Terms | None = None,
-    test: Tests = pair_tests,
+    test: Tests = shared_tests,
 ) -> pd.DataFrame:
     """Trade the same pairs by every rule.
 

@@ -93,9 +93,9 @@ def excludes_zero(seed):
     """Whether the gross Sharpe ratio's interval excludes zero, by method and rule, in one world."""
     prices = markets.walks(1008, 40, seed=5000 + seed)
     windows = pairs.walk_windows(prices.index, prices.index[504])
-    found = {}
+    found, tests = {}, pairs.remembered()
     for name, rule in RULES.items():
-        books = pairs.walk_forward(null_candidates, prices, windows=windows, rule=rule)
+        books = pairs.walk_forward(null_candidates, prices, windows=windows, rule=rule, test=tests)
         for method, drawn in books.items():
             low, high = stats.intervals(drawn[0].returns["gross"], resamples=300, seed=seed)[0]
             found[method, name] = bool(low > 0 or high < 0)

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from finsae.pairs.cointegration.dickey_fuller import Floats, Integers, Moments, as_rows, check_lags
+from finsae.pairs.cointegration.mackinnon import mackinnon_pvalue
 from finsae.pairs.cointegration.two_step import (
     allowed_lag,
     as_frame,
@@ -79,7 +80,7 @@ def all_pairs(
         first = np.arange(len(rows)) * (2 * len(rows) - np.arange(len(rows)) - 3) // 2 - 1
         for one, two, found in _lifted(_series(rows[whole], lag), autolag):
             result[:, :, first[whole[one]] + whole[two]] = found
-    alone = np.flatnonzero(np.isnan(result[0, 2]))
+    alone = np.flatnonzero(np.isnan(result[:, 2]).any(axis=0))
     for at in range(0, len(alone), _CHUNK):
         some = alone[at : at + _CHUNK]
         for way, (a, b) in enumerate(((y, x), (x, y))):
@@ -130,7 +131,7 @@ def _lifted(s: _Series, autolag: str | None) -> Iterator[tuple[Integers, Integer
 def _direction(
     s: _Series, y: Integers, x: Integers, *, products: tuple[Floats, Floats], autolag: str | None
 ) -> Floats:
-    """stat, pvalue, hedge, intercept, lags [5, pairs] of y on x; NaN where they are too near."""
+    """stat, pvalue, hedge, intercept, lags [5, pairs] of y on x; NaN where digits would be lost."""
     cross, sums = products
     lag, days = len(s.lagged) - 1, s.rows.shape[1]
     hedge = cross / s.square[x]
@@ -148,9 +149,8 @@ def _direction(
         # All days but those before the regression's first and after its last.
         found.level[block] -= np.einsum("tp,tp->p", head[:lag], head[:lag]) + tail[-1] ** 2
     near = r_squared > _NEAR
-    stat, pvalue, lags = outcome(
-        found, np.where(near, 1.0, r_squared), days=days, autolag=autolag, trend="c"
-    )
-    result = np.stack([stat, pvalue, hedge, s.mean[y] - hedge * s.mean[x], lags])
-    result[:, near] = np.nan
+    stat, lags, sure = outcome(found, np.where(near, 1.0, r_squared), days=days, autolag=autolag)
+    intercept = s.mean[y] - hedge * s.mean[x]
+    result = np.stack([stat, mackinnon_pvalue(stat), hedge, intercept, lags])
+    result[:, near | ~sure] = np.nan
     return result

@@ -25,6 +25,9 @@ Integers = NDArray[np.int64]
 SINGULAR = 1e-12
 """A regressor whose unexplained share of variance is below this adds nothing to those before it."""
 
+UNSURE = 1e-3
+"""Unexplained share below which products of sums lose digits, and the regression is run itself."""
+
 _CACHED = 1 << 17
 """Values of a block of matrices: small enough for the processor's cache."""
 
@@ -74,8 +77,10 @@ def moments(e: Floats, lag: int) -> Moments:
     )
 
 
-def unit_root(found: Moments, days: int, autolag: str | None) -> tuple[Floats, Floats]:
-    """Student's t of the level and the lags used, without deterministic terms.
+def unit_root(
+    found: Moments, days: int, autolag: str | None
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Student's t of the level, without deterministic terms; the lags used; which are sure.
 
     Parameters
     ----------
@@ -88,16 +93,40 @@ def unit_root(found: Moments, days: int, autolag: str | None) -> tuple[Floats, F
         the chosen one again on the longer sample that fewer lags allow.
     """
     most, count = len(found.lagged) - 1, len(found.level)
-    if autolag is None:
-        return _level_statistic(found, days), np.full(count, float(most))
-    lags, stat = np.empty(count, dtype=np.int64), np.empty(count)
-    for block in _blocks(count, most + 2):
-        products = _products(found.take(block), level_first=True)
-        lags[block] = _best(products, observations=days - 1 - most, autolag=autolag)
+    stat, sure = np.empty(count), np.ones(count, dtype=bool)
+    lags = np.full(count, most)
+    if autolag is not None:
+        for block in _blocks(count, most + 2):
+            fit = _by_products(_products(found.take(block), level_first=True))
+            lags[block] = _best(fit, observations=days - 1 - most, autolag=autolag)
+            sure[block] = fit.share > UNSURE
     for lag in np.unique(lags):
         members = np.flatnonzero(lags == lag)
-        stat[members] = _level_statistic(found.take(members).shortened(int(lag)), days)
-    return stat, lags.astype(np.float64)
+        chosen = found.take(members).shortened(int(lag))
+        for block in _blocks(len(members), int(lag) + 2):
+            fit = _by_products(_products(chosen.take(block), level_first=False))
+            stat[members[block]] = _student(fit, freedom=days - 2 * int(lag) - 2)
+            sure[members[block]] &= fit.share > UNSURE
+    return stat, lags.astype(np.float64), sure
+
+
+def unit_root_alone(e: Floats, lag: int, autolag: str | None, *, terms: int = 0) -> Floats:
+    """Student's t of the level and lags used [2, series], of series e [series, days].
+
+    The regressions themselves, by orthogonal transformation: slower, and exact where the products
+    lose digits, as for short series with many lags. `terms` counts the deterministic ones.
+    """
+    days = e.shape[1]
+    lags = np.full(len(e), lag)
+    if autolag is not None and len(e):
+        fit = _by_triangle(_regressors(e, lag, terms, level_first=True))
+        lags = _best(fit, observations=days - 1 - lag, autolag=autolag)
+    stat = np.empty(len(e))
+    for used in np.unique(lags):
+        members = lags == used
+        fit = _by_triangle(_regressors(e[members], int(used), terms, level_first=False))
+        stat[members] = _student(fit, freedom=days - 2 * int(used) - 2 - terms)
+    return np.stack([stat, lags])
 
 
 def adf(
@@ -147,7 +176,8 @@ def adf(
         members = np.flatnonzero(nobs == days)
         for block in np.array_split(members, 1 + len(members) * (lag + 2) * int(days) // _CACHED):
             e = rows[block][there[block]].reshape(len(block), days)
-            result[:, block] = _with_trend(e, lag, autolag, terms=terms)
+            tested = unit_root_alone(e, lag, autolag, terms=terms)
+            result[:, block] = np.where(np.ptp(e, axis=1) > 0.0, tested, np.nan)
     stat, lags = result
     return pd.DataFrame(
         {
@@ -240,86 +270,78 @@ def _products(found: Moments, *, level_first: bool) -> Floats:
     return products
 
 
-def _level_statistic(found: Moments, days: int) -> Floats:
-    """Student's t of e_t in the regression of d_t on it and the lagged differences."""
-    lag = len(found.lagged) - 1
-    stat = np.empty(len(found.level))
-    for block in _blocks(len(stat), lag + 2):
-        products = _products(found.take(block), level_first=False)
-        stat[block] = _student(products, freedom=days - 2 * lag - 2)
-    return stat
+class _Fit(NamedTuple):
+    """A regression of the last variable on the others, in order."""
+
+    explained: Floats  # [regressors, series]: square roots of what each adds to the explained sum
+    rss: Floats  # [series]: the residual sum of squares
+    total: Floats  # [series]: the sum of squares
+    regular: NDArray[np.bool_]  # [series]: whether the last regressor is independent of the others
+    share: Floats  # [series]: smallest unexplained share of a regressor or of the last variable
 
 
-def _student(products: Floats, *, freedom: int) -> Floats:
-    """Student's t of the last regressor; NaN where it, or the residual, is nothing."""
-    total = products[-1, -1].copy()
-    explained, rss, regular = _factor(products)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stat = explained[-1] / np.sqrt(rss / freedom)
-    return np.asarray(np.where(regular & (rss > SINGULAR * total), stat, np.nan))
-
-
-def _best(products: Floats, *, observations: int, autolag: str) -> Integers:
+def _best(fit: _Fit, *, observations: int, autolag: str) -> Integers:
     """Lags of the smallest criterion; the first regressor, the level, is in every model."""
-    explained, unexplained, _ = _factor(products)
     # From the smallest model's point of view backwards: sums of positive terms lose no digits.
-    rss = np.concatenate([unexplained[None], explained[:0:-1] ** 2]).cumsum(axis=0)[::-1]
+    rss = np.concatenate([fit.rss[None], fit.explained[:0:-1] ** 2]).cumsum(axis=0)[::-1]
     penalty = 2.0 if autolag == "aic" else np.log(observations)
     with np.errstate(divide="ignore"):
         value = observations * np.log(rss) + penalty * np.arange(float(len(rss)))[:, None]
     return np.asarray(value.argmin(axis=0))
 
 
-def _factor(products: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Regress the last variable on the others, in order, from cross-products [m, m, series].
+def _student(fit: _Fit, *, freedom: int) -> Floats:
+    """Student's t of the last regressor; NaN where it, or the residual, is nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stat = fit.explained[-1] / np.sqrt(fit.rss / freedom)
+    there = fit.regular & (fit.rss > SINGULAR * fit.total)
+    return np.asarray(np.where(there, stat, np.nan))
 
-    Returns what each regressor adds (the last row of the Cholesky factor, [m - 1, series]), the
-    residual sum of squares, and whether the last regressor is independent of the others. A
-    regressor that depends on those before it adds nothing, as under a pseudo-inverse. Overwrites
+
+def _by_products(products: Floats) -> _Fit:
+    """Fit from cross-products [m, m, series], by their Cholesky factor.
+
+    A regressor that depends on those before it adds nothing, as under a pseudo-inverse. Overwrites
     the lower triangle of its input, and reads nothing else.
     """
     size = len(products)
+    total = products[-1, -1].copy()
+    share = np.ones_like(total)
     for j in range(size - 1):
-        before = products[j:, :j]
-        floor = SINGULAR * products[j, j]
+        before, own = products[j:, :j], products[j, j].copy()
         products[j:, j] -= np.einsum("ims,ms->is", before, before[0])
         pivot = products[j, j]
-        regular = pivot > floor
+        regular = pivot > SINGULAR * own
+        share = np.minimum(share, np.divide(pivot, own, where=regular, out=np.zeros_like(own)))
         scale = np.zeros_like(pivot)
         np.divide(1.0, np.sqrt(pivot, where=regular, out=scale), where=regular, out=scale)
         products[j + 1 :, j] *= scale
     added = products[-1, :-1]
-    unexplained = products[-1, -1] - np.einsum("ms,ms->s", added, added)
-    return added, np.maximum(unexplained, 0.0), regular
+    rss = np.maximum(total - np.einsum("ms,ms->s", added, added), 0.0)
+    left = np.divide(rss, total, where=total > 0.0, out=np.zeros_like(total))
+    return _Fit(added, rss, total, regular, np.minimum(share, left))
 
 
-def _with_trend(e: Floats, lag: int, autolag: str | None, *, terms: int) -> Floats:
-    """Student's t of the level and lags [2, series] of series e [series, days], with a trend."""
-    lags = np.full(len(e), lag)
-    if autolag is not None:
-        lags = _best(
-            _lagged_products(e, lag, terms, level_first=True),
-            observations=e.shape[1] - 1 - lag,
-            autolag=autolag,
-        )
-    stat = np.empty(len(e))
-    for used in np.unique(lags):
-        members = lags == used
-        products = _lagged_products(e[members], int(used), terms, level_first=False)
-        stat[members] = _student(products, freedom=e.shape[1] - 2 * int(used) - 2 - terms)
-    moving = np.ptp(e, axis=1) > 0.0
-    return np.where(moving, [stat, lags], np.nan)
+def _by_triangle(table: Floats) -> _Fit:
+    """Fit from the variables themselves [series, days, m], by orthogonal transformation."""
+    triangle: Floats = np.moveaxis(np.asarray(np.linalg.qr(table, mode="r")), 0, -1)
+    square = np.einsum("stm,stm->ms", table, table)
+    pivots = np.einsum("mms->ms", triangle) ** 2
+    own = pivots > SINGULAR**2 * square
+    sign = np.sign(np.einsum("mms->ms", triangle[:-1, :-1]))
+    added = np.where(own[:-1], sign * triangle[:-1, -1], 0.0)
+    return _Fit(added, pivots[-1], square[-1], own[-2], np.ones(len(table)))
 
 
-def _lagged_products(e: Floats, lag: int, terms: int, *, level_first: bool) -> Floats:
-    """`_products` of what is left of each column after the deterministic terms."""
+def _regressors(e: Floats, lag: int, terms: int, *, level_first: bool) -> Floats:
+    """e_t, d_(t-1), .., d_(t-lag) and, last, d_t [series, days, lag + 2], less the trend."""
     e = e - e.mean(axis=1, keepdims=True) if terms else e
     d = np.diff(e, axis=1)
     last = d.shape[1]
     columns = [d[:, lag - k : last - k] for k in range(1, lag + 1)]
     columns.insert(0 if level_first else lag, e[:, lag:last])
-    table = np.stack([*columns, d[:, lag:]], axis=1)
+    table = np.stack([*columns, d[:, lag:]], axis=2)
     if terms:
         basis = trend_basis(last - lag, terms)
-        table -= (table @ basis) @ basis.T
-    return np.ascontiguousarray(np.moveaxis(table @ table.transpose(0, 2, 1), 0, -1))
+        table -= basis @ (basis.T @ table)
+    return table

@@ -66,7 +66,7 @@ def hurst(spread: ArrayLike) -> Floats:
         NaN where there are fewer than 8 days, or a change does not vary.
     """
     values = np.asarray(spread, dtype=np.float64)
-    rows = values.reshape(len(values), -1).T
+    rows = _columns(values).T
     blocks = [_hurst(rows[at : at + _BLOCK]) for at in range(0, max(len(rows), 1), _BLOCK)]
     return np.concatenate(blocks).reshape(values.shape[1:])
 
@@ -85,7 +85,7 @@ def mean_crossings(spread: ArrayLike) -> Floats:
         NaN without two days.
     """
     values = np.asarray(spread, dtype=np.float64)
-    flat = values.reshape(len(values), -1)
+    flat = _columns(values)
     known = np.isfinite(flat)
     count = known.sum(axis=0)
     mean = np.where(known, flat, 0.0).sum(axis=0) / np.maximum(count, 1)
@@ -123,6 +123,11 @@ def spread_statistics(y: ArrayLike, x: ArrayLike, hedge: ArrayLike) -> pd.DataFr
             "variance": pd.DataFrame(spread).var().to_numpy(),
         }
     )
+
+
+def _columns(values: Floats) -> Floats:
+    """One series as a table of one column."""
+    return values[:, None] if values.ndim == 1 else values
 
 
 def _hurst(rows: Floats) -> Floats:

@@ -23,6 +23,7 @@ from finsae.pairs.cointegration.dickey_fuller import (
     schwert_lag,
     trend_basis,
     unit_root,
+    unit_root_alone,
 )
 from finsae.pairs.cointegration.mackinnon import TRENDS, mackinnon_pvalue
 
@@ -34,7 +35,7 @@ COLLINEAR = 1.0 - 100.0 * np.sqrt(np.finfo(np.float64).eps)
 _CHUNK = 1 << 14
 """Pairs whose moments are held at a time."""
 
-_BLOCK = 1 << 17
+_BLOCK = 1 << 15
 """Values per array and block of pairs: small enough for the processor's cache."""
 
 
@@ -145,15 +146,16 @@ def without_trend(rows: Floats, trend: str) -> tuple[Floats, Floats]:
 
 
 def outcome(
-    found: Moments, r_squared: Floats, *, days: int, autolag: str | None, trend: str
-) -> tuple[Floats, Floats, Floats]:
-    """stat, pvalue and lags of residuals of which the moments are known."""
+    found: Moments, r_squared: Floats, *, days: int, autolag: str | None
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Test residuals of which the moments are known: stat, lags, and which of them are sure."""
+    sure = np.ones(len(r_squared), dtype=bool)
     stat = np.where(np.isnan(r_squared), np.nan, -np.inf)
     lags = np.full(len(stat), np.nan)
     apart = np.flatnonzero(r_squared < COLLINEAR)
     part = found if len(apart) == len(stat) else found.take(apart)
-    stat[apart], lags[apart] = unit_root(part, days, autolag)
-    return stat, mackinnon_pvalue(stat, trend=trend), lags
+    stat[apart], lags[apart], sure[apart] = unit_root(part, days, autolag)
+    return stat, lags, sure
 
 
 def as_frame(result: Floats, nobs: int | Integers) -> pd.DataFrame:
@@ -196,19 +198,32 @@ def _tested(
         members = np.flatnonzero(nobs == days)
         for at in range(0, len(members), _CHUNK):
             chunk = members[at : at + _CHUNK]
-            blocks = np.array_split(chunk, 1 + len(chunk) * days // _BLOCK)
-            parts = [_first_regression(*legs.of(b, days), lag=lag, trend=trend) for b in blocks]
-            lagged, level, head, tail, hedge, intercept, r_squared = (
-                np.concatenate(columns, axis=-1) for columns in zip(*parts, strict=True)
-            )
-            found = Moments(lagged, level, head, tail)
-            stat, pvalue, lags = outcome(found, r_squared, days=days, autolag=autolag, trend=trend)
-            result[:, chunk] = stat, pvalue, hedge, intercept, lags
+            result[:, chunk] = _test_chunk(legs, chunk, days, lag=lag, trend=trend, autolag=autolag)
     return as_frame(result, nobs)
 
 
-def _first_regression(a: Floats, b: Floats, *, lag: int, trend: str) -> tuple[Floats, ...]:
-    """Moments of the residual of a on b and the trend, then slope, constant and R-squared."""
+def _test_chunk(
+    legs: _Legs, chunk: Integers, days: int, *, lag: int, trend: str, autolag: str | None
+) -> Floats:
+    """stat, pvalue, hedge, intercept, lags [5, pairs] of pairs with equally many common days."""
+    parts = []
+    for block in np.array_split(chunk, 1 + len(chunk) * days // _BLOCK):
+        residual, *known = _first_regression(*legs.of(block, days), trend=trend)
+        parts.append((*moments(residual, lag), *known))
+    lagged, level, head, tail, hedge, intercept, r_squared = (
+        np.concatenate(columns, axis=-1) for columns in zip(*parts, strict=True)
+    )
+    found = Moments(lagged, level, head, tail)
+    stat, lags, sure = outcome(found, r_squared, days=days, autolag=autolag)
+    unsure = np.flatnonzero(~sure)
+    for block in np.array_split(unsure, 1 + len(unsure) * days * (lag + 2) // _BLOCK):
+        residual = _first_regression(*legs.of(chunk[block], days), trend=trend)[0]
+        stat[block], lags[block] = unit_root_alone(residual, lag, autolag)
+    return np.stack([stat, mackinnon_pvalue(stat, trend=trend), hedge, intercept, lags])
+
+
+def _first_regression(a: Floats, b: Floats, *, trend: str) -> tuple[Floats, Floats, Floats, Floats]:
+    """Residual of a on b and the trend [pairs, days], slope, constant and R-squared."""
     moving = _moves(a) & _moves(b)
     a, constant_a = without_trend(a, trend)
     b, constant_b = without_trend(b, trend)
@@ -217,7 +232,7 @@ def _first_regression(a: Floats, b: Floats, *, lag: int, trend: str) -> tuple[Fl
         hedge[~moving] = np.nan
         residual = a - hedge[:, None] * b
         r_squared = 1.0 - np.einsum("pt,pt->p", residual, residual) / np.einsum("pt,pt->p", a, a)
-    return *moments(residual, lag), hedge, constant_a - hedge * constant_b, r_squared
+    return residual, hedge, constant_a - hedge * constant_b, r_squared
 
 
 def _moves(rows: Floats) -> NDArray[np.bool_]:
