@@ -121,13 +121,22 @@ MENU: dict[str, dict[str, str]] = {
         "division": "finsae.cluster.codes:Division",
         **{f"ff{n}": f"finsae.cluster.fama_french:FF{n}" for n in (5, 10, 12, 17, 30, 38, 48, 49)},
     },
-    "selector": {"lowest-pvalue": "finsae.pairs.select:LowestPValue"},
     "labeller": {
         "words": "finsae.explain.labellers.words:Words",
         "local": "finsae.explain.labellers.local:Local",
         "openai": "finsae.explain.labellers.endpoint:Endpoint",
     },
-    "rule": {"zscore": "finsae.pairs.rules:ZScore"},
+    "selector": {
+        "lowest-pvalue": "finsae.pairs.select.lowest_pvalue:LowestPValue",
+        "fdr": "finsae.pairs.select.false_discovery:FalseDiscovery",
+        "distance": "finsae.pairs.select.distance:Distance",
+        "sarmento-horta": "finsae.pairs.select.sarmento_horta:SarmentoHorta",
+    },
+    "rule": {
+        "zscore": "finsae.pairs.rules:ZScore",
+        "rolling-ols": "finsae.pairs.rules:RollingOLS",
+        "kalman": "finsae.pairs.rules:Kalman",
+    },
 }
 
 

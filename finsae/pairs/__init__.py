@@ -1,26 +1,84 @@
 """Trading similar companies against each other: tests, selection, rules, money, statistics."""
 
-from finsae.pairs.backtest import propose, scores, tables, trade, warnings
-from finsae.pairs.cointegration import engle_granger, half_life
-from finsae.pairs.engine import Backtest, simulate
-from finsae.pairs.rules import ZScore
-from finsae.pairs.select import LowestPValue, candidates, pair_tests, same_issuer
+from finsae.pairs import ledger, stats
+from finsae.pairs.backtest import (
+    PLACEBO,
+    Window,
+    follow,
+    propose,
+    tables,
+    trade,
+    walk_forward,
+    walk_windows,
+)
+from finsae.pairs.book import Backtest, Book
+from finsae.pairs.cointegration import (
+    adf,
+    all_pairs,
+    engle_granger,
+    half_life,
+    johansen,
+    phillips_ouliaris,
+    spread_statistics,
+)
+from finsae.pairs.engine import simulate
+from finsae.pairs.rules import Kalman, RollingOLS, ZScore
+from finsae.pairs.scoring import by_year, exposures, scores, warnings
+from finsae.pairs.select import (
+    Distance,
+    FalseDiscovery,
+    Filters,
+    LowestPValue,
+    SarmentoHorta,
+    candidates,
+    pair_tests,
+    same_issuer,
+    within_clusters,
+)
+from finsae.pairs.sweep import overfitting_of, remembered, sweep
+from finsae.pairs.terms import Terms
 
-VERSION = 2  # raised when books of the same similarities and prices change
+VERSION = 3  # raised when books of the same similarities and prices change
 
 __all__ = [
+    "PLACEBO",
     "Backtest",
+    "Book",
+    "Distance",
+    "FalseDiscovery",
+    "Filters",
+    "Kalman",
     "LowestPValue",
+    "RollingOLS",
+    "SarmentoHorta",
+    "Terms",
+    "Window",
     "ZScore",
+    "adf",
+    "all_pairs",
+    "by_year",
     "candidates",
     "engle_granger",
+    "exposures",
+    "follow",
     "half_life",
+    "johansen",
+    "ledger",
+    "overfitting_of",
     "pair_tests",
+    "phillips_ouliaris",
     "propose",
+    "remembered",
     "same_issuer",
     "scores",
     "simulate",
+    "spread_statistics",
+    "stats",
+    "sweep",
     "tables",
     "trade",
+    "walk_forward",
+    "walk_windows",
     "warnings",
+    "within_clusters",
 ]

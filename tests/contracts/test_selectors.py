@@ -17,7 +17,7 @@ def selector(request):
 
 @pytest.fixture(scope="module")
 def prices():
-    return markets.planted(200, 6, seed=1).join(markets.walks(200, 8, seed=2))
+    return markets.planted(300, 6, seed=1, half_life=3).join(markets.walks(300, 8, seed=2))
 
 
 @pytest.fixture(scope="module")

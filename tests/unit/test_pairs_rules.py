@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from finsae.checks import DataError
-from finsae.pairs import ZScore, pair_tests
+from finsae.pairs import Kalman, RollingOLS, ZScore, pair_tests
 from finsae.pairs.rules import EXITS
 
 LEGS = pd.DataFrame({"a": markets.names(3, "A"), "b": markets.names(3, "B")})
@@ -103,6 +103,40 @@ def test_a_pair_is_fitted_on_its_common_days(planted_prices):
     kept = np.isfinite(y[:, 0])
     alone = ZScore().fit(y[kept], x[kept])
     assert np.allclose(rule.hedge_, alone.hedge_) and np.allclose(rule.sd_, alone.sd_)
+
+
+@pytest.fixture(scope="module")
+def moving():
+    """A pair whose hedge ratio drifts from 1 to 2, and one that moves against its partner."""
+    rng = np.random.default_rng(2)
+    x = np.cumsum(rng.normal(0, 0.02, (700, 2)), axis=0)
+    hedge = np.column_stack([np.linspace(1.0, 2.0, 700), np.full(700, -1.0)])
+    y = hedge * x + rng.normal(0, 0.02, (700, 2))
+    return np.exp(y), np.exp(x)
+
+
+@pytest.mark.parametrize("rule", [RollingOLS(), Kalman(delta=1e-2)])
+def test_a_moving_hedge_follows_and_is_kept_while_a_position_is_open(rule, moving):
+    y, x = moving
+    rule.fit(y[:200], x[:200])
+    weights = rule.positions(y[200:], x[200:])[:, 0]
+    held = weights[:, 0] != 0
+    ratio = -weights[held, 1] / weights[held, 0]
+    assert ratio[-3:].mean() - ratio[:3].mean() > 0.3
+    spells = np.cumsum(np.diff(np.sign(weights[:, 0]), prepend=0) != 0)[held]
+    assert pd.Series(ratio.round(9)).groupby(spells).nunique().max() == 1
+
+
+@pytest.mark.parametrize("rule", [RollingOLS(), Kalman()])
+def test_legs_that_move_against_each_other_are_no_pair(rule, moving):
+    y, x = moving
+    assert (rule.fit(y[:200], x[:200]).positions(y[200:], x[200:])[:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("rule", [RollingOLS(window=5), Kalman(delta=0.0), Kalman(delta=2.0)])
+def test_impossible_memories_are_refused(rule, moving):
+    with pytest.raises(DataError, match=r"window|delta"):
+        rule.fit(*moving)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from finsae.checks import DataError
-from finsae.pairs import LowestPValue, candidates, pair_tests, same_issuer
+from finsae.pairs import LowestPValue, candidates, pair_tests, same_issuer, within_clusters
 from finsae.pairs.select import candidate_draws
 
 
@@ -69,6 +69,18 @@ def test_random_candidates_are_uniform():
     assert len(counts) == 6 and counts.between(60, 140).all()
 
 
+def test_clusters_propose_their_own_pairs(similarity):
+    labels = pd.Series(
+        ["x", "x", "x", "y", "y", None, -1, -1], index=list("ABCDEFGH"), dtype=object
+    )
+    everything = candidates(within_clusters(labels), 100)
+    assert set(listed(everything)) == {"AB", "AC", "BC", "DE"}
+    drawn = {listed(candidates(within_clusters(labels), 1, random_state=s))[0] for s in range(40)}
+    assert drawn == {"AB", "AC", "BC", "DE"}
+    ordered = candidates(within_clusters(labels[:4], similarity), 100)
+    assert listed(ordered)[0] == "AB" and set(listed(ordered)) == {"AB", "AC", "BC"}
+
+
 def test_bad_input_of_candidates(similarity):
     with pytest.raises(DataError, match="at least 1"):
         candidates(similarity, 0)
@@ -92,6 +104,49 @@ def test_share_classes_of_one_issuer_are_found():
         ["X", "Y", "description"],
     ]
     assert len(same_issuer(companies[[]])) == 0
+
+
+def test_a_parent_and_its_partnership_are_found():
+    companies = pd.DataFrame(
+        {
+            "name": ["Phillips 66", "Phillips 66 Partners L.P.", "Citizens Inc.",
+                     "Citizens Holding Co", "Acme Corp", "Bolt LLC"],
+            "description": [
+                "Refines crude oil.", "Owns pipelines and terminals.", "Sells insurance.",
+                "A bank in Mississippi.", "Makes anvils.",
+                "Makes screws. Bolt is a subsidiary of the Acme Corporation of Ohio.",
+            ],
+        },
+        index=["PSX", "PSXP", "CIA", "CIZN", "ACM", "BLT"],
+    )  # fmt: skip
+    assert same_issuer(companies).to_dict("split")["data"] == [
+        ["PSX", "PSXP", "parent"],
+        ["ACM", "BLT", "parent"],
+    ]
+
+
+def test_nearly_the_same_text_is_found():
+    text = " ".join(f"word{number}" for number in range(60))
+    texts = [
+        text,
+        text.replace("word30", "other"),
+        text.replace("word1", "other"),
+        "short",
+        "",
+        "short",
+    ]
+    companies = pd.DataFrame({"description": [*texts[:4], None, "brief"]}, index=list("ABCDEF"))
+    found = same_issuer(companies)
+    # Every tenth word changed costs more than a fifth of the runs: word1, word10, .. word19.
+    assert found.to_dict("split")["data"] == [["A", "B", "text"]]
+
+
+def test_trackers_are_found_by_their_returns():
+    prices = markets.walks(200, 3, seed=4)
+    noise = 1 + np.random.default_rng(5).normal(0, 5e-4, 200)
+    prices["T"] = prices["W001"] * 2 * noise
+    found = same_issuer(pd.DataFrame(index=prices.columns), prices=prices)
+    assert found.to_dict("split")["data"] == [["T", "W001", "returns"]]
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +212,21 @@ def test_tests_made_before_are_used(prices):
 def test_a_ticker_without_prices_is_named(prices):
     with pytest.raises(DataError, match="ZZZ"):
         pair_tests(prices, pd.DataFrame({"a": ["A001"], "b": ["ZZZ"]}))
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0, np.inf])
+def test_a_price_that_is_none_is_answered_in_one_line(prices, price):
+    wrong = prices.copy()
+    wrong.iloc[5, 0] = price
+    with pytest.raises(DataError, match="above zero and finite, but 1") as caught:
+        LowestPValue(5).select(wrong, pd.DataFrame({"a": ["A000"], "b": ["B000"]}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("days", [0, 1, 2])
+def test_two_days_select_nothing_and_flat_prices_neither(prices, days):
+    named = pd.DataFrame({"a": ["A000", "A001"], "b": ["B000", "B001"]})
+    selector = LowestPValue(2)
+    assert len(selector.select(prices.head(days), named)) == 0
+    assert selector.outcome() == "2 candidates, 0 tested, 0 hedged: none is selected"
+    assert len(selector.select(prices * 0 + 7.0, named)) == 0
