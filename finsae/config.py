@@ -153,6 +153,8 @@ class Backtest:
         Bands of the z-score rule, in formation standard deviations of the spread.
     cost_bps : float
         Cost per leg per side, in basis points of the traded value.
+    borrow_bps : float
+        Fee on what is sold short, in basis points of its value a year.
     resamples : int
         Resamples of the Sharpe ratio's interval.
     """
@@ -164,6 +166,7 @@ class Backtest:
     exit: float = 0.0
     stop: float = 4.0
     cost_bps: float = 10.0
+    borrow_bps: float = 50.0
     resamples: int = 1000
 
 

@@ -133,6 +133,43 @@ def write_json(path: str | Path, content: Any) -> None:  # noqa: ANN401 - any JS
         temporary.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n")
 
 
+def append_records(path: str | Path, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Append to a file of JSON lines the records whose ``key`` it does not hold yet.
+
+    The file is locked meanwhile, and what is appended is one write: of several processes none loses
+    a record. A line cut short by a crash is passed over.
+
+    Returns
+    -------
+    list of dict
+        All records of the file.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("a+") as handle:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.seek(0)
+        text = handle.read()
+        held = [entry for line in text.splitlines() if (entry := _record(line))]
+        keys = {entry["key"] for entry in held}
+        new = {entry["key"]: plain(entry) for entry in records if entry["key"] not in keys}
+        lines = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in new.values())
+        if lines:
+            handle.write("\n" + lines if text and not text.endswith("\n") else lines)
+            handle.flush()
+            os.fsync(handle.fileno())
+    return [*held, *new.values()]
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return entry if isinstance(entry, dict) and "key" in entry else None
+
+
 def plain(value: Any) -> Any:  # noqa: ANN401 - any value in, JSON out
     """Turn numpy, pandas and path values into JSON's own; NaN and NaT become None."""
     if isinstance(value, Mapping):

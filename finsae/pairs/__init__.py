@@ -1,6 +1,17 @@
 """Trading similar companies against each other: tests, selection, rules, money, statistics."""
 
-from finsae.pairs.backtest import propose, scores, tables, trade, warnings
+from finsae.pairs import ledger, stats
+from finsae.pairs.backtest import (
+    PLACEBO,
+    Window,
+    follow,
+    propose,
+    tables,
+    trade,
+    walk_forward,
+    walk_windows,
+)
+from finsae.pairs.book import Backtest, Book
 from finsae.pairs.cointegration import (
     adf,
     all_pairs,
@@ -10,8 +21,9 @@ from finsae.pairs.cointegration import (
     phillips_ouliaris,
     spread_statistics,
 )
-from finsae.pairs.engine import Backtest, simulate
-from finsae.pairs.rules import ZScore
+from finsae.pairs.engine import simulate
+from finsae.pairs.rules import Kalman, RollingOLS, ZScore
+from finsae.pairs.scoring import by_year, exposures, scores, warnings
 from finsae.pairs.select import (
     Distance,
     FalseDiscovery,
@@ -23,23 +35,34 @@ from finsae.pairs.select import (
     same_issuer,
     within_clusters,
 )
+from finsae.pairs.terms import Terms
 
-VERSION = 3  # raised when books of the same similarities and prices change
+VERSION = 4  # raised when books of the same similarities and prices change
 
 __all__ = [
+    "PLACEBO",
     "Backtest",
+    "Book",
     "Distance",
     "FalseDiscovery",
     "Filters",
+    "Kalman",
     "LowestPValue",
+    "RollingOLS",
     "SarmentoHorta",
+    "Terms",
+    "Window",
     "ZScore",
     "adf",
     "all_pairs",
+    "by_year",
     "candidates",
     "engle_granger",
+    "exposures",
+    "follow",
     "half_life",
     "johansen",
+    "ledger",
     "pair_tests",
     "phillips_ouliaris",
     "propose",
@@ -47,8 +70,11 @@ __all__ = [
     "scores",
     "simulate",
     "spread_statistics",
+    "stats",
     "tables",
     "trade",
+    "walk_forward",
+    "walk_windows",
     "warnings",
     "within_clusters",
 ]

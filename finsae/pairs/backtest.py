@@ -1,23 +1,30 @@
-"""Every method through the same backtest: propose, trade, score."""
+"""Every method through the same backtest: propose, trade, window by window."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError
-from finsae.pairs import stats
-from finsae.pairs.engine import Backtest, simulate
+from finsae.pairs.book import Backtest, Book
+from finsae.pairs.engine import simulate
 from finsae.pairs.rules import ZScore
 from finsae.pairs.select import LowestPValue, candidate_draws, pair_tests
+from finsae.pairs.terms import Terms
 from finsae.plugins import PairSelector, TradingRule
-from finsae.result import SCORE_COLUMNS, SUSPICIOUS
 from finsae.store import progress
 
 Books = Mapping[str, Sequence[Backtest]]
+Proposals = Mapping[str, Sequence[pd.DataFrame]]
+Tests = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
+"""Formation prices and pairs (``a, b``) to their tests, as `pair_tests`."""
+
+PLACEBO = "placebo"
+"""Name of the random pairs that every method is set against."""
 
 COVERAGE = 0.95
 """Share of the formation days on which a company must have a price to be in any pair."""
@@ -25,15 +32,68 @@ COVERAGE = 0.95
 MIN_DAYS = 30
 """Formation days below which nothing is learnt."""
 
+FORMATION_DAYS, TRADING_DAYS = 504, 126
 
-_FIGURES = {
-    "gross": {"sharpe_gross": stats.annual_sharpe},
-    "net": {
-        "sharpe_net": stats.annual_sharpe,
-        "return_annual": stats.annual_return,
-        "volatility_annual": stats.annual_volatility,
-    },
-}
+
+class Window(NamedTuple):
+    """First and last day of a formation window, and of the trading window after it."""
+
+    formation: tuple[pd.Timestamp, pd.Timestamp]
+    trading: tuple[pd.Timestamp, pd.Timestamp]
+
+
+def walk_windows(
+    dates: pd.DatetimeIndex,
+    start: pd.Timestamp,
+    *,
+    end: pd.Timestamp | None = None,
+    formation: int = FORMATION_DAYS,
+    trading: int = TRADING_DAYS,
+    step: int | None = None,
+) -> list[Window]:
+    """Cut trading days into windows, each formed on what precedes it.
+
+    Parameters
+    ----------
+    dates : DatetimeIndex
+        Days with prices, in order.
+    start, end : Timestamp
+        First and last day of trading; by default the last with prices.
+    formation, trading : int
+        Length of the windows in days. Where fewer days precede the first trading window, it is
+        formed on those there are; the last trading window may be shorter.
+    step : int, optional
+        Days from one window to the next: by default the length of the trading window, so that books
+        do not overlap; 21 starts one every month.
+
+    Raises
+    ------
+    DataError
+        If no day is left to trade, fewer than 30 precede it, or a length is below 1.
+    """
+    step = trading if step is None else step
+    if min(formation, trading, step) < 1:
+        raise DataError(
+            f"windows of {formation} and {trading} days every {step}: each must be at least 1"
+        )
+    last = len(dates) if end is None else int(dates.searchsorted(end, side="right"))
+    first = int(dates.searchsorted(start))
+    if first >= last:
+        raise DataError(f"there is no trading day from {start:%Y-%m-%d} on: choose an earlier one")
+    if first < MIN_DAYS:
+        raise DataError(
+            f"only {first} days of prices precede {start:%Y-%m-%d}; at least {MIN_DAYS} are needed "
+            "to form pairs: begin trading later"
+        )
+    return [
+        Window(
+            (dates[max(at - formation, 0)], dates[at - 1]),
+            (dates[at], dates[min(at + trading, last) - 1]),
+        )
+        # A window of one day could only close what it opens.
+        for at in range(first, last, step)
+        if at == first or last - at > 1
+    ]
 
 
 def propose(
@@ -44,6 +104,7 @@ def propose(
     draws: int = 20,
     seed: int = 0,
     exclude: pd.DataFrame | None = None,
+    placebo: int = 0,
 ) -> dict[str, list[pd.DataFrame]]:
     """Let every method name the same number of candidate pairs among the same companies.
 
@@ -61,6 +122,8 @@ def propose(
         Makes the draws reproducible.
     exclude : DataFrame, optional
         Pairs to leave out, as from `same_issuer`.
+    placebo : int
+        Draws of as many random pairs of the same companies, named "placebo" beside the methods.
 
     Returns
     -------
@@ -96,19 +159,26 @@ def propose(
     proposals = drawn(n)
     sizes = {len(frames[0]) for frames in proposals.values()}
     # A method that lacks similarities must not be compared on fewer pairs than the others.
-    return proposals if len(sizes) == 1 or min(sizes) == 0 else drawn(min(sizes))
+    if len(sizes) > 1 and min(sizes) > 0:
+        proposals = drawn(min(sizes))
+    if placebo:
+        ties = pd.DataFrame(0.0, index=tickers, columns=tickers)
+        size = max(min(sizes), 1)
+        proposals[PLACEBO] = candidate_draws(ties, size, draws=placebo, seed=seed, exclude=exclude)
+    return proposals
 
 
 def trade(
-    proposals: Mapping[str, Sequence[pd.DataFrame]],
+    proposals: Proposals,
     *,
     formation: pd.DataFrame,
     later: pd.DataFrame,
     selector: PairSelector | None = None,
     rule: TradingRule | None = None,
-    cost_bps: float = 10.0,
+    terms: Terms | None = None,
+    test: Tests = pair_tests,
 ) -> dict[str, list[Backtest]]:
-    """Choose pairs among each method's candidates and trade them.
+    """Choose pairs among each method's candidates and trade them in one window.
 
     Pairs are chosen, and the rule is fitted, on the formation window alone. A candidate pair is
     tested once, however many methods name it.
@@ -124,13 +194,16 @@ def trade(
     rule : TradingRule, optional
         By default z-score bands: entry 2, exit 0, stop 4. If it has a method ``exits``, its reasons
         are kept.
-    cost_bps : float
-        Costs per leg and side, in basis points.
+    terms : Terms, optional
+        Costs, caps and conventions; 10 basis points per leg and side and 50 a year by default.
+    test : callable
+        Formation prices and named pairs to their tests; one that looks them up in a table of all
+        pairs shares it between windows and protocols.
 
     Returns
     -------
     dict of str to list of Backtest
-        One book per method and draw; their `pairs` carry the tests and the similarity.
+        One per method and draw; their `pairs` carry the tests and the similarity.
 
     Raises
     ------
@@ -142,78 +215,96 @@ def trade(
     if later.index[0] <= formation.index[-1]:
         raise DataError("the trading window must begin after the formation window's last day")
     selector = LowestPValue() if selector is None else selector
+    named = pd.concat([frame[["a", "b"]] for frames in proposals.values() for frame in frames])
+    tests = test(formation, named.drop_duplicates(ignore_index=True))
+    place = {pair: row for row, pair in enumerate(zip(tests["a"], tests["b"], strict=True))}
+    results = tests.drop(columns=["a", "b"])
+    chosen = {
+        method: [selector.select(formation, _tested(frame, results, place)) for frame in frames]
+        for method, frames in proposals.items()
+    }
+    return follow(chosen, formation=formation, later=later, rule=rule, terms=terms)
+
+
+def follow(
+    chosen: Proposals,
+    *,
+    formation: pd.DataFrame,
+    later: pd.DataFrame,
+    rule: TradingRule | None = None,
+    terms: Terms | None = None,
+) -> dict[str, list[Backtest]]:
+    """Trade pairs that are already chosen (columns ``y, x``), each method's and draw's as a book.
+
+    A pair that several books hold is followed once, unless caps make a book's pairs depend on one
+    another. Parameters are those of `trade`.
+    """
     rule = ZScore() if rule is None else rule
-    named = [frame[["a", "b"]] for frames in proposals.values() for frame in frames]
-    tests = pair_tests(formation, pd.concat(named).drop_duplicates(ignore_index=True))
-    books: dict[str, list[Backtest]] = {}
-    with progress("Trading pairs", len(proposals)) as (bar, task):
-        for method, frames in proposals.items():
-            chosen = [
-                selector.select(formation, frame.merge(tests, on=["a", "b"])) for frame in frames
-            ]
-            pairs = pd.concat(chosen)[["y", "x"]].drop_duplicates(ignore_index=True)
-            traded = _simulate(pairs, formation, later, rule=rule, cost_bps=cost_bps)
-            books[method] = [traded.take(frame) for frame in chosen]
-            bar.advance(task)
-    return books
+    terms = Terms() if terms is None else terms
+
+    def traded(pairs: pd.DataFrame) -> Book:
+        return _simulate(pairs, formation, later, rule=rule, terms=terms)
+
+    if terms.capped:
+        return {name: [traded(p).summed() for p in frames] for name, frames in chosen.items()}
+    every = pd.concat([frame[["y", "x"]] for frames in chosen.values() for frame in frames])
+    whole = traded(every.drop_duplicates(ignore_index=True))
+    return {name: [whole.take(p).summed() for p in frames] for name, frames in chosen.items()}
 
 
-def scores(books: Books, *, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Score every method, and the first one against each of the others.
+def walk_forward(
+    candidates: Callable[[pd.DataFrame], Proposals],
+    prices: pd.DataFrame,
+    *,
+    windows: Sequence[Window],
+    selector: PairSelector | None = None,
+    rule: TradingRule | None = None,
+    terms: Terms | None = None,
+    test: Tests = pair_tests,
+) -> dict[str, list[Backtest]]:
+    """Trade every method through all windows, each book formed on what precedes it.
 
     Parameters
     ----------
-    books : mapping of str to list of Backtest
-        As from `trade`; figures are averaged over a method's draws (those in which they exist).
-    resamples, seed : int
-        Of the stationary bootstrap of days.
+    candidates : callable
+        Formation prices to every method's candidates, as from `propose` (``placebo=100`` sets
+        random pairs beside them). It is given nothing later.
+    prices : DataFrame, dates x tickers
+        Closes, NaN where missing.
+    windows : sequence of Window
+        As from `walk_windows`.
+    selector, rule, terms, test
+        As for `trade`.
 
     Returns
     -------
-    DataFrame
-        ``method, metric, value, low, high, n, interval, versus``; n counts trading days. With
-        intervals: sharpe_net, sharpe_gross, return_annual, volatility_annual (net), and the
-        difference of the first method's sharpe_net to each other's (`versus`), on the same days.
-        Without: the figures of `stats.summary`, and fdr, the estimated share of false discoveries
-        among the selected pairs. A method without trades has sharpe_net NaN: no Sharpe ratio.
+    dict of str to list of Backtest
+        One per method and draw, over all windows; a method with fewer draws in some windows than in
+        others repeats them there.
     """
-    rows: list[dict[str, object]] = []
-    daily = {method: _daily(drawn) for method, drawn in books.items()}
-    for method, drawn in books.items():
-        n = len(drawn[0].gross)
-        for kind, figures in _FIGURES.items():
-            returns = daily[method][kind]
-            bounds = stats.intervals(
-                returns, list(figures.values()), resamples=resamples, seed=seed
+    found: list[dict[str, list[Backtest]]] = []
+    with progress("Trading pairs", len(windows)) as (bar, task):
+        for window in windows:
+            formation = prices.loc[slice(*window.formation)]
+            books = trade(
+                candidates(formation),
+                formation=formation,
+                later=prices.loc[slice(*window.trading)],
+                selector=selector,
+                rule=rule,
+                terms=terms,
+                test=test,
             )
-            for (metric, figure), pair in zip(figures.items(), bounds, strict=True):
-                value = _mean(stats.statistic(returns, figure))
-                rows.append(_row(method, metric, value, bounds=pair, n=n))
-        summaries = pd.DataFrame([{**stats.summary(book), "fdr": _fdr(book)} for book in drawn])
-        means = summaries.mean()
-        rows += [_row(method, str(metric), value, n=n) for metric, value in means.items()]
-    first, *others = books
-    for other in others:
-        one, two = daily[first]["net"], daily[other]["net"]
-        value = _mean(stats.sharpe(one)) - _mean(stats.sharpe(two))
-        bounds = stats.intervals(one, minus=two, resamples=resamples, seed=seed)
-        rows.append(_row(first, "sharpe_net", value, bounds=bounds[0], n=len(one), versus=other))
-    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
-
-
-def warnings(scores: pd.DataFrame) -> list[str]:
-    """Say which methods earned too much to be true, and which did not trade."""
-    plain = scores[(scores["metric"] == "sharpe_net") & (scores["versus"] == "")]
-    lines = []
-    for method, value in zip(plain["method"], plain["value"], strict=True):
-        if np.isnan(value):
-            lines.append(f"{method}: no trades, so no Sharpe ratio.")
-        elif abs(value) > SUSPICIOUS:
-            lines.append(
-                f"{method}: a net Sharpe ratio of {value:.1f} is beyond {SUSPICIOUS:.0f}; "
-                "look for an error in the prices or the rule before believing it."
-            )
-    return lines
+            found.append(books)
+            bar.advance(task)
+    joined = {}
+    for method in found[0]:
+        parts = [books[method] for books in found]
+        joined[method] = [
+            Backtest.join([drawn[draw % len(drawn)] for drawn in parts])
+            for draw in range(max(map(len, parts)))
+        ]
+    return joined
 
 
 def tables(books: Books) -> dict[str, pd.DataFrame]:
@@ -233,14 +324,26 @@ def tables(books: Books) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
 
 
+def _tested(
+    candidates: pd.DataFrame, results: pd.DataFrame, place: Mapping[tuple[str, str], int]
+) -> pd.DataFrame:
+    """Candidates with the results of their tests, which stand at the pairs' places."""
+    named = list(zip(candidates["a"], candidates["b"], strict=True))
+    lost = [pair for pair in named if pair not in place]
+    if lost:
+        raise DataError(f"the pair {lost[0][0]}, {lost[0][1]} was not tested")
+    found = results.take([place[pair] for pair in named]).set_axis(candidates.index, axis=0)
+    return pd.concat([candidates, found], axis=1)
+
+
 def _simulate(
     pairs: pd.DataFrame,
     formation: pd.DataFrame,
     later: pd.DataFrame,
     *,
     rule: TradingRule,
-    cost_bps: float,
-) -> Backtest:
+    terms: Terms,
+) -> Book:
     """Fit the rule before the trading window, follow it in the window, and count the money."""
     later = later.reindex(columns=formation.columns)
     before = [formation[pairs[leg]].to_numpy(dtype=np.float64) for leg in ("y", "x")]
@@ -249,40 +352,4 @@ def _simulate(
     weights = np.asarray(fitted.positions(after[0], after[1]), dtype=np.float64)
     reasons = getattr(fitted, "exits", None)
     exits = reasons(after[0], after[1]) if reasons is not None else None
-    return simulate(weights, later, pairs=pairs, cost_bps=cost_bps, exits=exits)
-
-
-def _daily(drawn: Sequence[Backtest]) -> dict[str, stats.Floats]:
-    """Gross and net returns, days x draws."""
-    returns = [book.returns for book in drawn]
-    return {
-        kind: np.column_stack([frame[kind].to_numpy(dtype=np.float64) for frame in returns])
-        for kind in ("gross", "net")
-    }
-
-
-def _mean(values: stats.Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else np.nan
-
-
-def _fdr(book: Backtest) -> float:
-    """Read the estimate at the last selected pair; NaN if the selector gives none."""
-    known = "q" in book.pairs and len(book.pairs) > 0
-    return float(book.pairs["q"].iloc[-1]) if known else np.nan
-
-
-def _row(
-    method: str,
-    metric: str,
-    value: float,
-    *,
-    n: int,
-    bounds: stats.Floats | None = None,
-    versus: str = "",
-) -> dict[str, object]:
-    low, high = (np.nan, np.nan) if bounds is None else bounds
-    name = "" if bounds is None else "stationary days"
-    return dict(
-        zip(SCORE_COLUMNS, (method, metric, value, low, high, n, name, versus), strict=True)
-    )
+    return simulate(weights, later, pairs=pairs, terms=terms, exits=exits)

@@ -8,8 +8,6 @@ pair, whether it trades or not. Nothing is reinvested, so daily returns add up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,81 +15,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from finsae.checks import DataError
+from finsae.pairs.book import Book
 from finsae.pairs.cointegration import log_prices
 from finsae.pairs.rules import EXITS
+from finsae.pairs.terms import Terms
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Codes = NDArray[np.int8]
 
-
-@dataclass(frozen=True)
-class Backtest:
-    """The outcome of trading some pairs over one window.
-
-    Attributes
-    ----------
-    pairs : DataFrame
-        The pairs traded, ``y, x`` and whatever the selection said of them.
-    gross, costs, traded, held : DataFrame, dates x pairs
-        Daily profit before costs, costs, value bought and sold, and value held at the close (both
-        legs, without sign), in units of one pair's capital. Columns: the index of `pairs`.
-    trades : DataFrame
-        One row per position from opening to close: ``pair`` (index in `pairs`), ``y, x``, side (1:
-        long y), entry and exit date, days between them, prices, shares at the opening, profit
-        ``gross``, ``costs`` and ``net``, and the reason of the exit.
-    """
-
-    pairs: pd.DataFrame
-    gross: pd.DataFrame
-    costs: pd.DataFrame
-    traded: pd.DataFrame
-    held: pd.DataFrame
-    trades: pd.DataFrame
-
-    @cached_property
-    def returns(self) -> pd.DataFrame:
-        """Daily ``gross`` and ``net`` return on committed capital, pairs open, gross exposure."""
-        capital = max(len(self.pairs), 1)
-        gross = self.gross.sum(axis=1) / capital
-        return pd.DataFrame(
-            {
-                "gross": gross,
-                "net": gross - self.costs.sum(axis=1) / capital,
-                "n_open": (self.held > 0.0).sum(axis=1),
-                "gross_exposure": self.held.sum(axis=1) / capital,
-            }
-        )
-
-    def take(self, pairs: pd.DataFrame) -> Backtest:
-        """Keep the book of some of the pairs alone.
-
-        A pair earns the same in any book; only the capital is shared.
-
-        Parameters
-        ----------
-        pairs : DataFrame
-            Columns ``y, x``, all traded here; its other columns take the place of those here.
-
-        Raises
-        ------
-        DataError
-            If a pair was not traded here.
-        """
-        known = pd.MultiIndex.from_frame(self.pairs[["y", "x"]])
-        places = known.get_indexer(pd.MultiIndex.from_frame(pairs[["y", "x"]]))
-        if (places < 0).any():
-            lost = pairs[places < 0].iloc[0]
-            raise DataError(f"the pair {lost['y']}, {lost['x']} was not traded")
-        names = pd.Index(self.pairs.index[places])
-        rows = self.trades["pair"].isin(names)
-        trades = self.trades[rows].assign(
-            pair=pairs.index[names.get_indexer(pd.Index(self.trades.loc[rows, "pair"]))]
-        )
-        frames = {
-            name: getattr(self, name)[names].set_axis(pairs.index, axis=1)
-            for name in ("gross", "costs", "traded", "held")
-        }
-        return replace(self, pairs=pairs, trades=trades.reset_index(drop=True), **frames)
+DAYS_A_YEAR = 365
+"""Of the borrow fee."""
 
 
 def simulate(
@@ -99,14 +33,15 @@ def simulate(
     prices: pd.DataFrame,
     *,
     pairs: pd.DataFrame,
-    cost_bps: float = 10.0,
+    terms: Terms | None = None,
     exits: Codes | None = None,
-) -> Backtest:
+) -> Book:
     """Trade leg weights at the close after the one that decided them.
 
     A day on which a leg has no price trades nothing: the position waits, at its last prices, for
-    the next day with both, and then follows the decision of the close before that day. What is open
-    at the last close is sold there, at the last prices known if need be; nothing is opened there.
+    the next day with both, and then follows the decision of the close before that day; if there is
+    none within `terms.patience` days, the leg counts as delisted. What is open at the last close is
+    sold there, at the last prices known if need be; nothing is opened there.
 
     Parameters
     ----------
@@ -116,55 +51,112 @@ def simulate(
         Closes of the trading window, NaN where missing.
     pairs : DataFrame
         Columns ``y, x`` (tickers), unique index; row p holds the legs of ``weights[:, p]``.
-    cost_bps : float
-        Costs per leg and side, in basis points of the value traded.
+    terms : Terms, optional
+        Costs, caps and the convention on delisted legs; by default 10 basis points per leg and
+        side, 50 a year on what is borrowed, no caps.
     exits : array, days x pairs, optional
         A rule's reasons (places in `rules.EXITS`), for the trades' last column.
 
     Returns
     -------
-    Backtest
+    Book
+        On every day and in every pair, cash and shares at their prices change by the shares of the
+        day before times the change of prices, less costs.
 
     Raises
     ------
     DataError
-        If shapes differ, a weight is not a number in [-1, 1], a leg has no prices, a price is not
-        above zero, or costs are negative.
+        If shapes differ, a weight is not a number in [-1, 1], a leg has no prices, or a price is
+        not above zero.
     """
+    terms = terms or Terms()
     closes = _closes(prices, pairs)
-    _check(weights, closes, exits, cost_bps=cost_bps)
-    marks = np.nan_to_num(_carried(closes), nan=1.0)  # before a first price nothing is held
-    target = _executed(weights, np.isfinite(closes).min(axis=2))
-    side = np.where(target[..., 0] != 0.0, np.sign(target[..., 0]), -np.sign(target[..., 1]))
-    changed = (target != _yesterday(target)).any(axis=2)[..., None]
-    changed[:1] = True  # the first day's nothing is a position too
-    shares = _carried(np.where(changed, target / marks, np.nan))
-    held = _yesterday(shares)
-    gross = held * np.diff(marks, axis=0, prepend=marks[:1])
-    # A turn from one side to the other is a close and an opening, whatever the legs' signs.
-    turned = (side != _yesterday(side))[..., None]
-    sold = np.where(turned, np.abs(held), 0.0) * marks
-    bought = np.where(turned, np.abs(shares), np.abs(shares - held)) * marks
-    rate = cost_bps / 1e4
+    _check(weights, closes, exits)
+    priced = np.isfinite(closes)
+    gone = _given_up(priced, terms.patience)
+    marks = np.nan_to_num(carried(closes), nan=1.0)  # before a first price nothing is held
+    target = _executed(weights, priced[..., 0] & priced[..., 1], gone)
+    if terms.capped:
+        target = _admitted(target, marks, terms)
+    shares = shares_held(target, marks)
+    held = yesterday(shares)
+    lost = gone[..., None] & ~priced
+    marks = np.where(lost, marks * (1.0 - terms.delisting_loss * np.sign(held)), marks)
+    side = _side(target)
+    money = _dealt(shares, marks, side, dates=prices.index, terms=terms)
     spans = _spans(side)
     trades = _describe(spans, prices.index, pairs, shares=shares, marks=marks)
-    trades["gross"] = _sum_within(gross, spans, after=0)
-    closing = rate * sold.sum(axis=2)[spans.end, spans.pair]
-    trades["costs"] = rate * _sum_within(bought, spans, after=-1) + closing
+    trades["gross"] = _sum_within(money.gross, spans, after=0)
+    closing = money.closing[spans.end, spans.pair]
+    opening = _sum_within(money.opening, spans, after=-1)
+    trades["costs"] = opening + closing + _sum_within(money.borrowing, spans, after=0)
     trades["net"] = trades["gross"] - trades["costs"]
-    trades["reason"] = _reasons(spans, exits, last=len(prices) - 1)
+    trades["reason"] = _reasons(spans, exits, gone)
+    return _book(money, pairs, trades, prices.index, shares=shares, marks=marks)
 
-    def by_pair(book: Floats) -> pd.DataFrame:
-        return pd.DataFrame(book.sum(axis=2), index=prices.index, columns=pairs.index)
 
-    return Backtest(
-        pairs=pairs,
-        gross=by_pair(gross),
-        costs=by_pair(rate * (sold + bought)),
-        traded=by_pair(sold + bought),
-        held=by_pair(np.abs(shares) * marks),
-        trades=trades,
+class _Money(NamedTuple):
+    """Days x pairs: profit, what dealing and borrowing cost, and the value traded."""
+
+    gross: Floats
+    opening: Floats
+    closing: Floats
+    borrowing: Floats
+    per_share: Floats  # part of opening and closing
+    traded: Floats
+
+
+def _dealt(shares: Floats, marks: Floats, side: Floats, *, dates: pd.Index, terms: Terms) -> _Money:
+    """Count profits and costs of holding shares, days x pairs x 2."""
+    held = yesterday(shares)
+    # A turn from one side to the other is a close and an opening, whatever the legs' signs.
+    turned = (side != yesterday(side))[..., None]
+    sold = np.where(turned, np.abs(held), 0.0)
+    bought = np.where(turned, np.abs(shares), np.abs(shares - held))
+    value_sold, value_bought = _both(sold * marks), _both(bought * marks)
+    share_sold, share_bought = terms.per_share * _both(sold), terms.per_share * _both(bought)
+    days = np.diff(dates.to_numpy().astype("datetime64[D]")).astype(np.float64)
+    short = _both(np.maximum(-shares * marks, 0.0))
+    borrowing = yesterday(short) * np.concatenate([[0.0], days])[:, None]
+    rate = terms.cost_bps / 1e4
+    return _Money(
+        gross=_both(held * np.diff(marks, axis=0, prepend=marks[:1])),
+        opening=rate * value_bought + share_bought,
+        closing=rate * value_sold + share_sold,
+        borrowing=borrowing * (terms.borrow_bps / 1e4 / DAYS_A_YEAR),
+        per_share=share_sold + share_bought,
+        traded=value_sold + value_bought,
     )
+
+
+def _book(
+    money: _Money,
+    pairs: pd.DataFrame,
+    trades: pd.DataFrame,
+    dates: pd.Index,
+    *,
+    shares: Floats,
+    marks: Floats,
+) -> Book:
+    costs = money.opening + money.closing + money.borrowing
+    paid = _both((shares - yesterday(shares)) * marks) + costs
+    value = shares * marks
+    daily = {
+        "gross": money.gross,
+        "costs": costs,
+        "fees": money.per_share + money.borrowing,
+        "traded": money.traded,
+        "held": _both(np.abs(value)),
+        "net_held": _both(value),
+        "cash": -np.cumsum(paid, axis=0),
+        "shares_y": shares[..., 0],
+        "shares_x": shares[..., 1],
+    }
+    frames = {
+        name: pd.DataFrame(values, index=dates, columns=pairs.index, copy=False)
+        for name, values in daily.items()
+    }
+    return Book(pairs=pairs, trades=trades, **frames)
 
 
 class _Spans(NamedTuple):
@@ -187,39 +179,89 @@ def _closes(prices: pd.DataFrame, pairs: pd.DataFrame) -> Floats:
     return np.stack([values[:, leg] for leg in legs], axis=2)
 
 
-def _check(weights: Floats, closes: Floats, exits: Codes | None, *, cost_bps: float) -> None:
+def _check(weights: Floats, closes: Floats, exits: Codes | None) -> None:
     if weights.shape != closes.shape:
         raise DataError(f"weights of shape {weights.shape} do not fit prices of {closes.shape}")
     if exits is not None and exits.shape != closes.shape[:2]:
         raise DataError(f"exits of shape {exits.shape} do not fit prices of {closes.shape[:2]}")
     if not (np.abs(weights) <= 1.0).all():
         raise DataError("weights must be numbers in [-1, 1]; flat is 0, not NaN")
-    if not cost_bps >= 0.0:
-        raise DataError(f"costs must be zero or more basis points, not {cost_bps}")
 
 
-def _carried(values: Floats) -> Floats:
+def carried(values: Floats) -> Floats:
     """Fill each NaN with the last value before it, along the days."""
     days = np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
     last = np.maximum.accumulate(np.where(np.isnan(values), 0, days), axis=0)
     return np.take_along_axis(values, last, axis=0)
 
 
-def _yesterday(values: Floats) -> Floats:
+def yesterday(values: Floats) -> Floats:
     """Shift by a day; nothing is held before the first."""
     return np.concatenate([np.zeros_like(values[:1]), values[:-1]])
 
 
-def _executed(weights: Floats, tradable: NDArray[np.bool_]) -> Floats:
+def _both(values: Floats) -> Floats:
+    """Sum over the two legs."""
+    return np.asarray(values[..., 0] + values[..., 1])
+
+
+def _given_up(priced: Flags, patience: int) -> Flags:
+    """Days, of each pair, on which a leg has had no price for `patience` days in a row."""
+    days = np.arange(len(priced))[:, None, None]
+    last = np.maximum.accumulate(np.where(priced, days, -1), axis=0)
+    return np.asarray((days - last == patience).any(axis=2))
+
+
+def _executed(weights: Floats, tradable: Flags, gone: Flags) -> Floats:
     """Weights in force after each close: decided the close before, delayed where a price lacks."""
-    decided = np.where(tradable[..., None], _yesterday(weights), np.nan)
+    decided = np.where(tradable[..., None], yesterday(weights), np.nan)
+    decided[gone] = 0.0
     decided[:1] = decided[-1:] = 0.0
-    return _carried(decided)
+    return carried(decided)
+
+
+def _side(target: Floats) -> Floats:
+    """Direction of y; of a pair without y, the opposite of x's."""
+    y, x = target[..., 0], target[..., 1]
+    return np.asarray(np.where(y != 0.0, np.sign(y), -np.sign(x)))
+
+
+def shares_held(target: Floats, marks: Floats) -> Floats:
+    """Shares after each close: bought at its prices when the weights change, kept in between."""
+    changed = (target != yesterday(target)).any(axis=2)[..., None]
+    changed[:1] = True  # the first day's nothing is a position too
+    return carried(np.where(changed, target / marks, np.nan))
+
+
+def _admitted(target: Floats, marks: Floats, terms: Terms) -> Floats:
+    """Drop the positions whose opening would take the book beyond its caps.
+
+    Pairs do not depend on one another but here, so what each would be worth is known, and only who
+    is let in has to be decided, opening by opening.
+    """
+    value = shares_held(target, marks) * marks
+    gross, net = _both(np.abs(value)), _both(value)
+    capital = target.shape[1]
+    most = np.inf if terms.gross_cap is None else terms.gross_cap * capital
+    tilt = np.inf if terms.net_cap is None else terms.net_cap * capital
+    spans = _spans(_side(target))
+    inside = np.zeros(target.shape[1], dtype=bool)  # pairs with a position that was let in
+    until = np.zeros(target.shape[1], dtype=np.intp)
+    target = target.copy()
+    for at in np.lexsort((spans.pair, spans.start)):
+        pair, start, end = spans.pair[at], spans.start[at], spans.end[at]
+        inside &= until > start
+        held, lean = gross[start, inside].sum(), net[start, inside].sum()
+        if held + gross[start, pair] <= most and abs(lean + net[start, pair]) <= tilt:
+            inside[pair], until[pair] = True, end
+        else:
+            target[start:end, pair] = 0.0
+    return target
 
 
 def _spans(side: Floats) -> _Spans:
     """Pair each opening with its close; every position is closed on the last day at the latest."""
-    before = _yesterday(side)
+    before = yesterday(side)
     pair, start = np.nonzero(((side != before) & (side != 0.0)).T)
     _, end = np.nonzero(((side != before) & (before != 0.0)).T)
     return _Spans(pair, start, end, side[start, pair].astype(np.int64))
@@ -227,7 +269,7 @@ def _spans(side: Floats) -> _Spans:
 
 def _sum_within(book: Floats, spans: _Spans, *, after: int) -> Floats:
     """Sum over a position's days after the `start + after`-th, up to the `end + after`-th."""
-    total = np.cumsum(book.sum(axis=2), axis=0)
+    total = np.cumsum(book, axis=0)
     return np.asarray(total[spans.end + after, spans.pair] - total[spans.start + after, spans.pair])
 
 
@@ -256,13 +298,14 @@ def _describe(
     )
 
 
-def _reasons(spans: _Spans, exits: Codes | None, *, last: int) -> NDArray[np.object_]:
-    """Name the rule's last reason within each position; else the window's end, or a signal."""
-    reason = np.where(spans.end == last, "end of window", "signal").astype(object)
-    if exits is None:
-        return reason
-    days = np.arange(len(exits))[:, None]
-    given = np.maximum.accumulate(np.where(exits != 0, days, -1), axis=0)[spans.end - 1, spans.pair]
-    known = given >= spans.start
-    reason[known] = np.array(EXITS, dtype=object)[exits[given, spans.pair][known]]
+def _reasons(spans: _Spans, exits: Codes | None, gone: Flags) -> NDArray[np.object_]:
+    """Name the rule's last reason within each position; else delisting, the end, or a signal."""
+    reason = np.where(spans.end == len(gone) - 1, "end of window", "signal").astype(object)
+    if exits is not None:
+        days = np.arange(len(exits))[:, None]
+        last = np.maximum.accumulate(np.where(exits != 0, days, -1), axis=0)
+        given = last[spans.end - 1, spans.pair]
+        known = given >= spans.start
+        reason[known] = np.array(EXITS, dtype=object)[exits[given, spans.pair][known]]
+    reason[gone[spans.end, spans.pair]] = "delisted"
     return reason

@@ -247,7 +247,7 @@ def run_backtest(
         later=future.between(*dates.trade).prices[tickers],
         selector=make("selector", "lowest-pvalue", n=settings.pairs),
         rule=make("rule", "zscore", entry=settings.entry, exit=settings.exit, stop=settings.stop),
-        cost_bps=settings.cost_bps,
+        terms=pairs.Terms(settings.cost_bps, settings.borrow_bps),
     )
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed)
     made = _provenance(universe, features, run, dates=dates, tickers=tickers)

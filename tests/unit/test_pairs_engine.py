@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from finsae.checks import DataError
-from finsae.pairs import simulate
+from finsae.pairs import Terms, simulate
 from finsae.pairs.rules import EXITS
 
 PAIRS = pd.DataFrame({"y": ["A"], "x": ["B"]})
@@ -27,7 +27,7 @@ def codes(*reasons):
 def test_a_trade_by_hand():
     """Half a unit of each leg: 0.05 shares at 10, sold at 12 and 10, at 10 bp a leg and side."""
     closes = prices([9, 9, 10, 11, 12, 13])
-    book = simulate(held(0, 1, 1, 0, 0, 0), closes, pairs=PAIRS, cost_bps=10)
+    book = simulate(held(0, 1, 1, 0, 0, 0), closes, pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     trade = book.trades.iloc[0]
     assert (trade["entry"], trade["exit"], trade["days"]) == (DAYS[2], DAYS[4], 2)
     assert (trade["entry_y"], trade["exit_y"], trade["exit_x"]) == (10.0, 12.0, 10.0)
@@ -43,14 +43,14 @@ def test_a_trade_by_hand():
 
 def test_shares_are_fixed_while_the_weights_are():
     closes = prices([10, 10, 20, 40, 20, 10])
-    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, cost_bps=10)
+    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     assert book.traded[0].tolist() == pytest.approx([0, 1.0, 0, 0, 0, 0.5 + 0.5])
     assert len(book.trades) == 1
 
 
 def test_a_turn_is_two_trades():
     closes = prices([10, 10, 11, 12, 11, 10])
-    book = simulate(held(1, 1, -1, -1, -1, -1), closes, pairs=PAIRS, cost_bps=10)
+    book = simulate(held(1, 1, -1, -1, -1, -1), closes, pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     assert book.trades["side"].tolist() == [1, -1]
     assert book.trades["exit"][0] == book.trades["entry"][1] == DAYS[3]
     assert book.trades["gross"].tolist() == pytest.approx([0.05 * 2, 0.5 / 12 * 2])
@@ -58,7 +58,7 @@ def test_a_turn_is_two_trades():
 
 def test_a_changed_hedge_trades_the_difference_within_one_trade():
     weights = np.concatenate([held(1, 1, hedge=1.0), held(1, 1, 0, 0, hedge=3.0)])
-    book = simulate(weights, prices([10] * 6), pairs=PAIRS, cost_bps=10)
+    book = simulate(weights, prices([10] * 6), pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     assert book.traded[0].tolist() == pytest.approx([0, 1.0, 0, 0.25 + 0.25, 0, 1.0])
     assert len(book.trades) == 1
     assert book.trades["costs"][0] == pytest.approx(0.001 * 2.5)
@@ -66,7 +66,7 @@ def test_a_changed_hedge_trades_the_difference_within_one_trade():
 
 def test_a_missing_price_delays_the_trade():
     closes = prices([10, np.nan, 10, 12, np.nan, 14])
-    book = simulate(held(1, 1, 1, 0, 0, 0), closes, pairs=PAIRS, cost_bps=0)
+    book = simulate(held(1, 1, 1, 0, 0, 0), closes, pairs=PAIRS, terms=Terms(0, borrow_bps=0))
     trade = book.trades.iloc[0]
     assert (trade["entry"], trade["exit"]) == (DAYS[2], DAYS[5])
     assert book.gross[0].tolist() == pytest.approx([0, 0, 0, 0.1, 0, 0.1])
@@ -80,7 +80,7 @@ def test_the_latest_decision_counts_after_a_gap():
 
 def test_what_is_open_at_the_end_is_sold_at_the_last_prices_known():
     closes = prices([10, 10, 12, 11, np.nan, np.nan])
-    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, cost_bps=10)
+    book = simulate(held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, terms=Terms(10, borrow_bps=0))
     trade = book.trades.iloc[0]
     assert (trade["exit"], trade["exit_y"], trade["reason"]) == (DAYS[5], 11.0, "end of window")
     assert trade["costs"] == pytest.approx(0.001 * (1.0 + 0.55 + 0.5))
@@ -109,8 +109,76 @@ def test_capital_is_committed_to_every_pair():
     closes = prices([10, 10, 12, 12, 12, 12]).assign(C=5.0, D=6.0)
     pairs = pd.DataFrame({"y": ["A", "C"], "x": ["B", "D"]})
     weights = np.concatenate([held(1, 1, 0, 0, 0, 0), held(0, 0, 0, 0, 0, 0)], axis=1)
-    book = simulate(weights, closes, pairs=pairs, cost_bps=0)
+    book = simulate(weights, closes, pairs=pairs, terms=Terms(0, borrow_bps=0))
     assert book.returns["gross"].sum() == pytest.approx(0.5 * 0.1)
+
+
+def test_borrowing_is_paid_for_the_nights_it_lasts():
+    """Short half a unit from Wednesday's close to Friday's: two nights at 3.65 % a year."""
+    terms = Terms(0, borrow_bps=365)
+    book = simulate(held(0, 1, 1, 0, 0, 0), prices([10] * 6), pairs=PAIRS, terms=terms)
+    assert book.fees[0].tolist() == pytest.approx([0, 0, 0, 0.5e-4, 0.5e-4, 0])
+    over_weekend = simulate(held(0, 0, 0, 1, 0, 0), prices([10] * 6), pairs=PAIRS, terms=terms)
+    assert over_weekend.fees[0].tolist() == pytest.approx([0, 0, 0, 0, 0, 1.5e-4])
+    assert over_weekend.trades["costs"][0] == pytest.approx(1.5e-4)
+
+
+def test_costs_per_share():
+    terms = Terms(0, borrow_bps=0, per_share=0.01)
+    book = simulate(held(0, 1, 1, 0, 0, 0), prices([10] * 6), pairs=PAIRS, terms=terms)
+    assert book.trades["costs"][0] == pytest.approx(0.01 * 4 * 0.05)
+
+
+@pytest.mark.parametrize(
+    ("loss", "sides", "gross"), [(0.0, 1, 0.1), (0.5, 1, -0.2), (0.5, -1, -0.4)]
+)
+def test_a_leg_without_prices_is_delisted(loss, sides, gross):
+    closes = prices([10, 10, 12, np.nan, np.nan, np.nan])
+    terms = Terms(0, borrow_bps=0, patience=2, delisting_loss=loss)
+    book = simulate(sides * held(1, 1, 1, 1, 1, 1), closes, pairs=PAIRS, terms=terms)
+    trade = book.trades.iloc[0]
+    assert (trade["exit"], trade["reason"]) == (DAYS[4], "delisted")
+    assert trade["exit_y"] == pytest.approx(12 * (1 - sides * loss))
+    assert trade["gross"] == pytest.approx(gross)
+    assert book.gross[0].tolist()[4:] == pytest.approx([-0.05 * 12 * loss, 0])
+
+
+def test_caps_let_in_the_first_pairs_of_the_book():
+    closes = prices([10] * 6).assign(C=5.0, D=6.0)
+    pairs = pd.DataFrame({"y": ["A", "C"], "x": ["B", "D"]})
+    weights = np.concatenate([held(0, 1, 1, 0, 0, 0), held(1, 1, 1, 1, 1, 0)], axis=1)
+    book = simulate(weights, closes, pairs=pairs, terms=Terms(gross_cap=0.5))
+    assert book.trades["pair"].tolist() == [1]
+    both = simulate(weights[:, ::-1], closes, pairs=pairs.iloc[::-1], terms=Terms(gross_cap=0.5))
+    assert both.trades["pair"].tolist() == [1]
+    later = simulate(weights[:, [0, 0]], closes, pairs=pairs, terms=Terms(gross_cap=0.5))
+    assert later.trades["pair"].tolist() == [0]
+
+
+def test_committed_and_employed_capital():
+    closes = prices([10, 10, 12, 12, 12, 12]).assign(C=5.0, D=6.0)
+    pairs = pd.DataFrame({"y": ["A", "C"], "x": ["B", "D"]})
+    weights = np.concatenate([held(1, 1, 0, 0, 0, 0), held(0, 0, 0, 0, 0, 0)], axis=1)
+    returns = simulate(weights, closes, pairs=pairs, terms=Terms(0, borrow_bps=0)).returns
+    assert returns["employed"].tolist() == [0, 0.5, 0.5, 0.5, 0, 0]
+    assert returns["net"].tolist() == pytest.approx([0, 0, 0.05, 0, 0, 0])
+    assert returns["net_employed"].tolist() == pytest.approx([0, 0, 0.1, 0, 0, 0])
+    assert returns["net_exposure"].tolist() == pytest.approx([0, 0, 0.05, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"cost_bps": -1.0}, "zero or more"),
+        ({"borrow_bps": -1.0}, "borrow fee must be zero or more"),
+        ({"gross_cap": 0.0}, "gross_cap must be above zero"),
+        ({"patience": 0}, "at least 1 day"),
+        ({"delisting_loss": 1.5}, "between 0 and 1"),
+    ],
+)
+def test_impossible_terms_are_refused(terms, said):
+    with pytest.raises(DataError, match=said):
+        Terms(**terms)
 
 
 def test_a_book_without_pairs_earns_nothing():
@@ -134,7 +202,6 @@ def test_a_pair_that_was_not_traded_cannot_be_taken():
         ({"weights": np.nan * held(1, 1, 1, 1, 1, 1)}, "not NaN"),
         ({"prices": prices([10, 10, 0, 10, 10, 10])}, "above zero"),
         ({"pairs": pd.DataFrame({"y": ["A"], "x": ["Z"]})}, "no prices for Z"),
-        ({"cost_bps": -1.0}, "zero or more"),
         ({"exits": codes("", "")}, "exits of shape"),
     ],
 )

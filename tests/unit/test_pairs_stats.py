@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finsae.pairs import ZScore, simulate, stats
+from finsae.pairs import Terms, ZScore, simulate, stats
 
 
 def noise(seed, days=1100, draws=1, mean=0.0):
@@ -77,7 +77,7 @@ def book():
     weights = np.zeros((252, 1, 2))
     weights[50:150, 0] = 0.5, -0.5
     pairs = pd.DataFrame({"y": ["A"], "x": ["B"]})
-    return simulate(weights, closes, pairs=pairs, cost_bps=10)
+    return simulate(weights, closes, pairs=pairs, terms=Terms(10, borrow_bps=0))
 
 
 def test_summary_by_hand(book):

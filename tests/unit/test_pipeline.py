@@ -98,7 +98,8 @@ def test_every_method_is_traded_with_the_same_number_of_candidates(traded):
 
 
 def test_costs_only_take(universe, features):
-    free = Run(benchmark=RUN.benchmark, backtest=Backtest(60, 10, 4, cost_bps=0, resamples=50))
+    at_no_cost = Backtest(60, 10, 4, cost_bps=0, borrow_bps=0, resamples=50)
+    free = Run(benchmark=RUN.benchmark, backtest=at_no_cost)
     result = run_backtest(universe, features, free, methods=["sic"])
     assert value(result.scores, "sic", "sharpe_net") == value(result.scores, "sic", "sharpe_gross")
 
