@@ -222,7 +222,7 @@ def test_the_corrected_better_direction_holds_its_level(options, raw):
 
 
 @pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     days=st.integers(21, 200),
