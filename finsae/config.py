@@ -163,6 +163,14 @@ class Backtest:
         Cost per leg per side, in basis points of the traded value.
     borrow_bps : float
         Fee on what is sold short, in basis points of its value a year.
+    selector, rule : str
+        Names on the menu of `finsae.plugins`.
+    formation_days, trading_days : int
+        Windows of the walk, where the run names no formation window.
+    step : int
+        Days from one book to the next; 0: the trading days, so that books do not overlap.
+    placebo : int
+        Draws of random pairs that every method is set against; 0: none.
     resamples : int
         Resamples of the Sharpe ratio's interval.
     """
@@ -175,6 +183,12 @@ class Backtest:
     stop: float = 4.0
     cost_bps: float = 10.0
     borrow_bps: float = 50.0
+    selector: str = "lowest-pvalue"
+    rule: str = "zscore"
+    formation_days: int = 504
+    trading_days: int = 126
+    step: int = 0
+    placebo: int = 100
     resamples: int = 1000
 
 

@@ -23,6 +23,7 @@ LABELS: dict[str, str] = {
     "embedding": "Embedding",
     "past-correlation": "Past correlation",
     "random": "Random",
+    "placebo": "Random pairs",
 }
 
 READINGS = ("sae", "sae-group", "words", "activations", "untrained")

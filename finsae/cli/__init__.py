@@ -10,6 +10,7 @@ import typer
 from finsae import __version__
 from finsae.checks import DataError
 from finsae.cli import autoencoder, companies, labels, probe, questions, study
+from finsae.cli.backtest import backtest
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
 from finsae.cli.tune import tune
@@ -34,7 +35,7 @@ for command in (
     questions.difference,
     labels.label,
     labels.score_labels,
-    study.backtest,
+    backtest,
     probe.probe,
     study.report,
 ):

@@ -279,7 +279,7 @@ def follow(
 
 def walk_forward(
     candidates: Callable[[pd.DataFrame], Proposals],
-    prices: pd.DataFrame,
+    prices: pd.DataFrame | Callable[[Window], tuple[pd.DataFrame, pd.DataFrame]],
     *,
     windows: Sequence[Window],
     selector: PairSelector | None = None,
@@ -294,8 +294,9 @@ def walk_forward(
     candidates : callable
         Formation prices to every method's candidates, as from `propose` (``placebo=100`` sets
         random pairs beside them). It is given nothing later.
-    prices : DataFrame, dates x tickers
-        Closes, NaN where missing.
+    prices : DataFrame, dates x tickers, or callable
+        Closes, NaN where missing; or a window to the closes of its formation and of its trading
+        days, where what is known of the past changes with time (repairs).
     windows : sequence of Window
         As from `walk_windows`.
     selector, rule, terms, test
@@ -310,11 +311,11 @@ def walk_forward(
     found: list[dict[str, list[Backtest]]] = []
     with progress("Trading pairs", len(windows)) as (bar, task):
         for window in windows:
-            formation = prices.loc[slice(*window.formation)]
+            formation, later = _closes(prices, window)
             books = trade(
                 candidates(formation),
                 formation=formation,
-                later=prices.loc[slice(*window.trading)],
+                later=later,
                 selector=selector,
                 rule=rule,
                 terms=terms,
@@ -330,6 +331,14 @@ def walk_forward(
             for draw in range(max(map(len, parts)))
         ]
     return joined
+
+
+def _closes(
+    prices: pd.DataFrame | Callable[[Window], tuple[pd.DataFrame, pd.DataFrame]], window: Window
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if callable(prices):
+        return prices(window)
+    return prices.loc[slice(*window.formation)], prices.loc[slice(*window.trading)]
 
 
 def tables(books: Books) -> dict[str, pd.DataFrame]:

@@ -73,6 +73,7 @@ def record(
 
 
 def _count(records: Sequence[Mapping[str, Any]], data: str) -> Trials:
-    found = [entry["sharpe_net"] for entry in records if entry["data"] == data]
+    mine = [entry for entry in records if entry["data"] == data and "sharpe_net" in entry]
+    found = [entry["sharpe_net"] for entry in mine]
     known = np.array([value for value in found if value is not None], dtype=np.float64)
     return Trials(len(found), float(known.std(ddof=1)) if len(known) > 1 else np.nan)

@@ -20,7 +20,7 @@ from finsae.pipeline.query import read_like, search
 from finsae.pipeline.reading import activate, build_features, embed
 from finsae.pipeline.reasons import explain_pair, group_difference, why_cluster
 from finsae.pipeline.scoring import run_benchmark, walk_forward
-from finsae.pipeline.trading import run_backtest
+from finsae.pipeline.trading import run_backtest, run_published
 from finsae.pipeline.training import train_sae
 from finsae.pipeline.tuning import tune
 
@@ -47,6 +47,7 @@ __all__ = [
     "run",
     "run_backtest",
     "run_benchmark",
+    "run_published",
     "score_files",
     "score_labels",
     "search",

@@ -14,6 +14,7 @@ from finsae.config import Data, Reading, Run
 from finsae.features import Features
 from finsae.features.table import LABELS
 from finsae.ledger import record
+from finsae.methods import BASELINES
 from finsae.pipeline import methods, pictures
 from finsae.pipeline.footing import windows
 from finsae.pipeline.reading import (
@@ -23,14 +24,15 @@ from finsae.pipeline.reading import (
     model_hash,
 )
 from finsae.pipeline.scoring import run_benchmark, walk_forward
-from finsae.pipeline.trading import run_backtest
+from finsae.pipeline.trading import run_backtest, run_published
 from finsae.pipeline.tuning import tune
 from finsae.result import Result
 from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
 from finsae.store import alone, cache_dir, hash_file, hash_frame, hash_texts, key
 from finsae.universe import Universe
 
-VERSION = 3  # raised when a run of the same parts changes
+LEDGER = "ledger.jsonl"  # in the cache folder: what this user has tried
+VERSION = 4  # raised when a run of the same parts changes
 STAGES = {
     "methods": methods.VERSION,
     "benchmark": benchmark.VERSION,
@@ -98,7 +100,7 @@ def _run(universe: Universe, config: Run) -> Result:
     for reading in readings_of(config):
         features |= methods.readings(build_features(universe, reading))
     scored = run_benchmark(universe, features, config)
-    traded = run_backtest(universe, features, config)
+    traded = run_backtest(universe, features, config, ledger=cache_dir() / LEDGER)
     first = next(iter(features.values()))
     drawn = pictures.pictures(universe, first, scored, seed=config.seed)
     scores = pd.concat([scored.scores, traded.scores], ignore_index=True)
@@ -225,18 +227,28 @@ def tune_files(
     plain = result.scores[(result.scores["versus"] == "")]
     outcome = {f"{row.method}: {row.metric}": row.value for row in plain.itertuples()}
     data = str(made["returns_hash"])
-    return result, record(ledger, kind="benchmark", data=data, settings=settings, outcome=outcome)
+    return result, record(ledger, data, settings=settings, outcome=outcome)
 
 
 def trade_files(
-    run: Run, folder: str | Path | Sequence[str | Path] | None, method: str | None = None
+    run: Run,
+    folder: str | Path | Sequence[str | Path] | None,
+    methods: Sequence[str] | None = None,
+    *,
+    protocol: str = "honest",
+    ledger: str | Path | None = None,
 ) -> Result:
-    """Backtest a method on a features folder, with random pairs beside it as the placebo.
+    """Backtest methods on a features folder; without any named, the features' own.
 
-    Without a method, the features' own. The tables ``returns, trades, pairs`` are the method's own.
+    Random pairs stand beside them as the placebo; every configuration is noted in the ledger, by
+    default the user's own in the cache folder.
     """
     universe, features = open_inputs(run, folder)
-    method = method or next(iter(features))
-    result = run_backtest(universe, features, run, methods=list(dict.fromkeys([method, "random"])))
-    own = {name: table[table["method"] == method] for name, table in result.tables.items()}
-    return replace(result, tables=own)
+    names = list(methods) if methods else [next(iter(features))]
+    if names == ["all"]:
+        names = [name for name in (*features, *BASELINES) if name != "random"]
+    if protocol != "honest":
+        return run_published(universe, features, run, protocol=protocol, methods=names)
+    return run_backtest(
+        universe, features, run, methods=names, ledger=ledger or cache_dir() / LEDGER
+    )

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
 
 from finsae import pairs
 from finsae.benchmark import eligible
+from finsae.checks import DataError, one_of
 from finsae.config import Run
 from finsae.features import Features
-from finsae.pipeline.footing import at_least, made_of, windows, with_features
-from finsae.pipeline.methods import Readings, similarities
+from finsae.methods import BASELINES
+from finsae.pairs import published
+from finsae.pipeline.footing import Windows, at_least, made_of, windows, with_features
+from finsae.pipeline.methods import Readings, clusterings, readings, similarities
 from finsae.plugins import make
 from finsae.result import Result
+from finsae.similarity import past_correlation
+from finsae.store import hash_frame
 from finsae.universe import Universe
+
+PROTOCOLS = ("honest", "paper", "paper-revised")
+"""How pairs are chosen and traded; the last two re-enact published rules, defects and all."""
+
+PAST = "past-correlation"
+
+
+class Traded(NamedTuple):
+    """Who may be traded, and how alike they are."""
+
+    past: Universe
+    future: Universe
+    tickers: list[str]
+    similarity: dict[str, pd.DataFrame]
+    excluded: pd.DataFrame
 
 
 def run_backtest(
@@ -21,11 +47,15 @@ def run_backtest(
     run: Run | None = None,
     *,
     methods: Sequence[str] | None = None,
+    ledger: str | Path | None = None,
 ) -> Result:
     """Trade each method's most cointegrated candidate pairs after the cut.
 
-    Companies, candidates, hedge ratios and bands are all chosen on what was known at the cut: a
-    company that later disappears stays in.
+    Books are formed anew for each trading window on the days that precede it (504 and 126 days), or
+    once, where the run names a formation window. Companies and candidates are chosen on what was
+    known at the cut (a company that later disappears stays in); correlation of past returns is that
+    of each formation window. Random pairs of the same companies, through the same selection and the
+    same rule, stand beside every method as the placebo.
 
     Parameters
     ----------
@@ -33,14 +63,20 @@ def run_backtest(
     features : Features or mapping of str to Features
         As for `run_benchmark`.
     run : Run, optional
-        Windows, numbers of pairs, bands, costs and seed.
+        Windows, numbers of pairs, selector, rule, costs and seed.
     methods : sequence of str, optional
-        Which methods to trade; by default the features' own and every baseline.
+        Which methods to trade; by default the features' own and every baseline but random pairs,
+        which the placebo draws a hundred times.
+    ledger : str or Path, optional
+        Where every configuration is noted; the deflated Sharpe ratio counts those on the same
+        prices.
 
     Returns
     -------
     Result
-        Scores; tables ``returns`` (daily, per method and draw), ``trades`` and ``pairs``.
+        Scores; tables ``returns`` (daily, per method and draw), ``trades``, ``pairs``,
+        ``excluded_pairs``, ``trading_years``, and ``steps``: the walk from the published protocol
+        to this one, of the first method.
 
     Raises
     ------
@@ -51,34 +87,201 @@ def run_backtest(
     settings = run.backtest
     at_least(candidates=settings.candidates, pairs=settings.pairs, draws=settings.draws)
     dates = windows(universe, run)
+    names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
+    traded = _tradable(universe, features, run, dates=dates, methods=names)
+    books = _books(universe, traded, run, spans=_spans(traded, run, dates))
+    data = hash_frame(traded.future.prices[traded.tickers])
+    trials = _note(ledger, data, books, run) if ledger else None
+    scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed, trials=trials)
+    tables = {
+        **pairs.tables({name: book for name, book in books.items() if name != pairs.PLACEBO}),
+        "excluded_pairs": traded.excluded,
+        "trading_years": pairs.by_year(books),
+        "steps": _steps(universe, features, traded, run, dates=dates, honest=books),
+    }
+    made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
+    warnings = [*pairs.warnings(scores), *_alike(len(traded.tickers), settings.candidates)]
+    return Result(scores, tables, {**made, "warnings": warnings, "prices_hash": data})
+
+
+def _tradable(
+    universe: Universe,
+    features: Features | Readings,
+    run: Run,
+    *,
+    dates: Windows,
+    methods: Sequence[str],
+) -> Traded:
+    """Companies known at the cut, every method's similarity, and the pairs that nobody may name."""
     past, future = universe.cut(dates.cut)
     months = run.benchmark.past_months
     tickers, _ = eligible(
         past.companies, past.monthly, cut=dates.cut, past_months=months, min_future=None
     )
     tickers = with_features(tickers, features, past)
-    similarity = similarities(past, features, tickers, methods=methods, past_months=months)
+    coded = bool(past.companies["sic"].reindex(tickers).fillna("").ne("").any())
+    asked = [name for name in methods if coded or name not in ("sic", "major-group")]
+    if not asked:
+        raise DataError(f"no company has a SIC code: {', '.join(methods)} has nothing to go by")
+    similarity = similarities(past, features, tickers, methods=asked, past_months=months)
     formation = past.between(*dates.formation).prices[tickers]
-    proposals = pairs.propose(
-        similarity,
-        formation,
-        n=settings.candidates,
-        draws=settings.draws,
-        seed=run.seed,
-        exclude=pairs.same_issuer(past.companies.loc[tickers]),
+    excluded = pairs.same_issuer(past.companies.loc[tickers], prices=formation)
+    return Traded(past, future, tickers, similarity, excluded)
+
+
+def _spans(traded: Traded, run: Run, dates: Windows) -> list[pairs.Window]:
+    """Windows of formation and trading; one, where the run names its formation."""
+    if run.data.formation:
+        return [pairs.Window(dates.formation, dates.trade)]
+    settings = run.backtest
+    days = traded.past.prices.index.append(traded.future.prices.index)
+    return pairs.walk_windows(
+        pd.DatetimeIndex(days),
+        dates.trade[0],
+        end=dates.trade[1],
+        formation=settings.formation_days,
+        trading=settings.trading_days,
+        step=settings.step or None,
     )
-    books = pairs.trade(
-        proposals,
-        formation=formation,
-        later=future.between(*dates.trade).prices[tickers],
-        selector=make("selector", "lowest-pvalue", n=settings.pairs),
-        rule=make("rule", "zscore", entry=settings.entry, exit=settings.exit, stop=settings.stop),
+
+
+def _books(
+    universe: Universe, traded: Traded, run: Run, *, spans: Sequence[pairs.Window]
+) -> dict[str, list[pairs.Backtest]]:
+    """Trade all windows, each on prices as they were known when it was formed."""
+    settings = run.backtest
+
+    def candidates(formation: pd.DataFrame) -> dict[str, list[pd.DataFrame]]:
+        similarity = dict(traded.similarity)
+        if PAST in similarity:
+            closes = formation[traded.tickers]
+            returns = (closes / closes.shift()).apply(np.log).iloc[1:]
+            similarity[PAST] = past_correlation(returns)
+        return pairs.propose(
+            similarity,
+            formation,
+            n=settings.candidates,
+            draws=settings.draws,
+            seed=run.seed,
+            exclude=traded.excluded,
+            placebo=settings.placebo,
+        )
+
+    def closes(window: pairs.Window) -> tuple[pd.DataFrame, pd.DataFrame]:
+        past, future = universe.cut(window.formation[1])
+        formation = past.between(*window.formation).prices[traded.tickers]
+        return formation, future.between(*window.trading).prices[traded.tickers]
+
+    return pairs.walk_forward(
+        candidates,
+        closes,
+        windows=spans,
+        selector=make("selector", settings.selector, n=settings.pairs),
+        rule=make(
+            "rule", settings.rule, entry=settings.entry, exit=settings.exit, stop=settings.stop
+        ),
         terms=pairs.Terms(settings.cost_bps, settings.borrow_bps),
+        test=pairs.remembered(),
     )
-    scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed)
-    made = made_of(universe, features, run, dates=dates, tickers=tickers)
-    warnings = [*pairs.warnings(scores), *_alike(len(tickers), settings.candidates)]
-    return Result(scores, pairs.tables(books), {**made, "warnings": warnings})
+
+
+def _note(
+    ledger: str | Path, data: str, books: Mapping[str, Sequence[pairs.Backtest]], run: Run
+) -> pairs.ledger.Trials:
+    """Append this run's configurations to the ledger, and count all on these prices."""
+    net = {
+        method: np.column_stack([book.returns["net"].to_numpy() for book in drawn])
+        for method, drawn in books.items()
+        if method != pairs.PLACEBO
+    }
+    earned = {method: pairs.stats.sharpe(returns) for method, returns in net.items()}
+    sharpes = {
+        method: float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else np.nan
+        for method, found in earned.items()
+    }
+    settings = {**asdict(run.backtest), "data": asdict(run.data), "seed": run.seed}
+    return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings)
+
+
+def _steps(
+    universe: Universe,
+    features: Features | Readings,
+    traded: Traded,
+    run: Run,
+    *,
+    dates: Windows,
+    honest: Mapping[str, Sequence[pairs.Backtest]],
+) -> pd.DataFrame:
+    """Walk from the published protocol to the honest one, with the first method's clusters."""
+    own = next(iter(readings(features)))
+    if own not in traded.similarity:
+        return pd.DataFrame()
+    formation, later, named = _published_inputs(traded, features, run, dates=dates, method=own)
+    if not len(named):
+        return pd.DataFrame()
+    return published.steps(
+        [named],
+        formation,
+        later,
+        honest=honest[own][0],
+        terms=pairs.Terms(run.backtest.cost_bps, run.backtest.borrow_bps),
+        resamples=run.backtest.resamples,
+        seed=run.seed,
+    )
+
+
+def _published_inputs(
+    traded: Traded, features: Features | Readings, run: Run, *, dates: Windows, method: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Take formation closes, later closes, and all pairs inside a method's clusters."""
+    labels = clusterings(
+        traded.past,
+        features,
+        traded.similarity,
+        past_months=run.benchmark.past_months,
+        seed=run.seed,
+    )
+    formation = traded.past.between(*dates.formation).prices[traded.tickers]
+    later = traded.future.between(*dates.trade).prices[traded.tickers]
+    return formation, later, published.pairs_within(labels[one_of("method", method, labels)])
+
+
+def run_published(
+    universe: Universe,
+    features: Features | Readings,
+    run: Run | None = None,
+    *,
+    protocol: str = "paper",
+    methods: Sequence[str] | None = None,
+) -> Result:
+    """Re-enact published trading rules, with their look-ahead and their accounting.
+
+    Parameters
+    ----------
+    universe, features, run, methods
+        As for `run_backtest`; methods are those that have clusters.
+    protocol : str
+        "paper" or "paper-revised".
+
+    Returns
+    -------
+    Result
+        Scores and tables as from `run_backtest`. They are no result: the warnings say so.
+    """
+    run = run or Run()
+    one_of("protocol", protocol, PROTOCOLS[1:])
+    dates = windows(universe, run)
+    names = list(methods or [*readings(features), *BASELINES])
+    traded = _tradable(universe, features, run, dates=dates, methods=names)
+    trade = published.trade_paper if protocol == "paper" else published.trade_revised
+    books = {}
+    for name in traded.similarity:
+        formation, later, named = _published_inputs(traded, features, run, dates=dates, method=name)
+        books[name] = [trade([named], formation, later)]
+    scores = pairs.scores(books, resamples=run.backtest.resamples, seed=run.seed)
+    made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
+    warnings = [f"--protocol {protocol} {published.LABEL}.", *pairs.warnings(scores)]
+    return Result(scores, pairs.tables(books), {**made, "protocol": protocol, "warnings": warnings})
 
 
 def _alike(companies: int, candidates: int) -> list[str]:

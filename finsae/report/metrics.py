@@ -86,6 +86,18 @@ MONEY: dict[str, Metric] = {
     "max_drawdown": Metric(
         "Deepest drawdown, %", "largest fall of the summed net returns from a peak", 1, 100
     ),
+    "placebo_percentile": Metric(
+        "Above random, %",
+        "share of 100 draws of random pairs with a lower net Sharpe ratio",
+        0,
+        100,
+    ),
+    "psr": Metric(
+        "PSR", "probability that the true Sharpe ratio is above 0, moments considered", 2
+    ),
+    "dsr": Metric(
+        "DSR", "the same above what the best of all configurations tried would have by luck", 2
+    ),
     "trades": Metric("Trades", "positions opened and closed, averaged over draws", 0),
     "turnover": Metric("Turnover a year", "value bought and sold over committed capital", 1),
     "break_even_bps": Metric(

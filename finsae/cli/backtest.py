@@ -1,0 +1,130 @@
+"""The command that trades similar companies against each other."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from finsae.checks import one_of
+from finsae.cli.options import (
+    Companies,
+    Events,
+    Folders,
+    JsonFile,
+    Prices,
+    Seed,
+    err,
+    finish,
+    left_out,
+    out,
+    writable,
+)
+from finsae.config import Backtest, Data, Run
+from finsae.methods import LABELS
+from finsae.plugins import MENU
+from finsae.result import Result
+
+COLUMNS = ("sharpe_net", "sharpe_gross", "return_annual", "trades")
+JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr")
+
+
+def backtest(
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method", "--methods", help="Names with commas, or all; default: the features'."
+        ),
+    ] = None,
+    features: Folders = None,
+    companies: Companies = None,
+    prices: Prices = None,
+    events: Events = None,
+    formation: Annotated[
+        str | None,
+        typer.Option(help="START:END: form once, on these days; default: anew for every window."),
+    ] = None,
+    trade: Annotated[str | None, typer.Option(help="START:END; default: from the cut on.")] = None,
+    protocol: Annotated[
+        str, typer.Option(help="honest, or paper and paper-revised: published rules re-enacted.")
+    ] = "honest",
+    selector: Annotated[
+        str, typer.Option(help=f"One of {', '.join(MENU['selector'])}.")
+    ] = Backtest.selector,
+    rule: Annotated[str, typer.Option(help=f"One of {', '.join(MENU['rule'])}.")] = Backtest.rule,
+    cost_bps: Annotated[
+        float, typer.Option(min=0, max=10_000, help="Cost per leg per side, basis points.")
+    ] = Backtest.cost_bps,
+    borrow_bps: Annotated[
+        float, typer.Option(min=0, max=10_000, help="Fee on shorts, basis points a year.")
+    ] = Backtest.borrow_bps,
+    step: Annotated[
+        int, typer.Option(min=0, help="Days between books; 21: overlapping ones, monthly.")
+    ] = Backtest.step,
+    ledger: Annotated[
+        str | None, typer.Option(help="Where trials are noted; default: your own, in the cache.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: JsonFile = None,
+) -> None:
+    """Trade the most cointegrated of a method's most similar pairs, after costs."""
+    from finsae.pipeline import trade_files
+    from finsae.pipeline.trading import PROTOCOLS
+
+    names = [name.strip() for name in method.split(",")] if method else None
+    for name in names or ():
+        one_of("method", name, (*LABELS, "all"))
+    one_of("protocol", protocol, PROTOCOLS)
+    one_of("selector", selector, MENU["selector"])
+    one_of("rule", rule, MENU["rule"])
+    writable(file=as_json)
+    data = Data(companies, prices, events, formation=formation, trade=trade)
+    settings = Backtest(
+        cost_bps=cost_bps, borrow_bps=borrow_bps, selector=selector, rule=rule, step=step
+    )
+    run = Run(data=data, backtest=settings, seed=seed)
+    result = trade_files(run, features, names, protocol=protocol, ledger=ledger)
+    left_out(result)
+    show(result)
+    tables = {name: result.tables[name] for name in ("returns", "trades")}
+    finish(as_json, result.to_json(**tables))
+
+
+def show(result: Result) -> None:
+    """Print what was earned, what to judge it by, and the walk from the published protocol."""
+    from finsae.console import score_table
+
+    for line in result.provenance["warnings"]:
+        err.print(line, highlight=False, markup=False)
+    out.print(score_table(result.scores, COLUMNS))
+    if "dsr" in set(result.scores["metric"]):
+        out.print()
+        out.print(score_table(result.scores, JUDGED))
+    steps = result.tables.get("steps")
+    if steps is not None and len(steps):
+        out.print()
+        out.print(walk(steps))
+
+
+def walk(steps: pd.DataFrame) -> object:
+    """Lay out the walk from the published protocol to this one, a defect mended per row."""
+    from finsae.console import escape, text_table
+
+    table = text_table(
+        "From the published protocol to this one",
+        "mended",
+        "net Sharpe",
+        "worth",
+        "pairs",
+        "trades",
+    )
+    for row in steps.to_dict("records"):
+        known = pd.notna(row["sharpe_net"])
+        shown = (
+            f"{row['sharpe_net']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" if known else "none"
+        )
+        worth = f"{row['worth']:+.2f}" if pd.notna(row["worth"]) else ""
+        cells = (shown, worth, f"{row['pairs']:,.0f}", f"{row['trades']:,.0f}")
+        table.add_row(escape(str(row["step"])), *(escape(cell) for cell in cells))
+    return table
