@@ -10,6 +10,7 @@ import typer
 from finsae.checks import one_of
 from finsae.cli.options import (
     Companies,
+    Cut,
     Events,
     Folders,
     JsonFile,
@@ -41,6 +42,7 @@ def backtest(
     companies: Companies = None,
     prices: Prices = None,
     events: Events = None,
+    cut: Cut = None,
     formation: Annotated[
         str | None,
         typer.Option(help="START:END: form once, on these days; default: anew for every window."),
@@ -79,7 +81,7 @@ def backtest(
     one_of("selector", selector, MENU["selector"])
     one_of("rule", rule, MENU["rule"])
     writable(file=as_json)
-    data = Data(companies, prices, events, formation=formation, trade=trade)
+    data = Data(companies, prices, events, cut, formation, trade)
     settings = Backtest(
         cost_bps=cost_bps, borrow_bps=borrow_bps, selector=selector, rule=rule, step=step
     )
