@@ -38,7 +38,7 @@ from finsae.pairs.select import (
 from finsae.pairs.sweep import overfitting_of, remembered, sweep
 from finsae.pairs.terms import Terms
 
-VERSION = 3  # raised when books of the same similarities and prices change
+VERSION = 4  # raised when books of the same similarities and prices change
 
 __all__ = [
     "PLACEBO",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import platform
 import resource
 import statistics
@@ -224,7 +225,8 @@ def main():
     with threadpool_limits(1):
         found = race(args)
     day = f"{pd.Timestamp.now():%Y-%m-%d}"
-    text = f"## Cointegration tests\n\n{processor()}, one thread, {day}.\n\n{table(found)}"
+    machine = f"{processor()}, one thread, {day}, load {os.getloadavg()[0]:.0f}"
+    text = f"## Cointegration tests\n\n{machine}.\n\n{table(found)}"
     print(text)
     if args.out:
         write(args.out, found, text)

@@ -120,9 +120,18 @@ def spread_statistics(y: ArrayLike, x: ArrayLike, hedge: ArrayLike) -> pd.DataFr
             "half_life": half_life(spread),
             "hurst": hurst(spread),
             "crossings": mean_crossings(spread),
-            "variance": pd.DataFrame(spread).var().to_numpy(),
+            "variance": _variance(spread),
         }
     )
+
+
+def _variance(spread: Floats) -> Floats:
+    """Variance of each column's known values; NaN where there are fewer than two."""
+    known = np.isfinite(spread)
+    count = known.sum(axis=0)
+    mean = np.where(known, spread, 0.0).sum(axis=0) / np.maximum(count, 1)
+    square = np.where(known, spread - mean, 0.0) ** 2
+    return np.asarray(square.sum(axis=0) / np.where(count > 1, count - 1.0, np.nan))
 
 
 def _columns(values: Floats) -> Floats:

@@ -12,8 +12,6 @@ from finsae.checks import DataError
 from finsae.pairs.cointegration import log_prices, spread_statistics
 from finsae.pairs.select.tested import false_discoveries, pair_tests
 
-STATISTICS = ("half_life", "hurst", "crossings", "variance")
-
 
 @dataclass(frozen=True)
 class Filters:
@@ -147,7 +145,10 @@ class Selector(ABC):
 
     def _described(self, prices: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         """Add what is known of the spreads."""
-        y, x = (prices[pairs[leg]] for leg in ("y", "x"))
-        found = spread_statistics(log_prices(y), log_prices(x), pairs["hedge"])
-        plain = pairs.drop(columns=[name for name in STATISTICS if name in pairs])
-        return plain.reset_index(drop=True).join(found)
+        values = prices.to_numpy(dtype=np.float64)
+        y, x = (
+            log_prices(values[:, prices.columns.get_indexer(pd.Index(pairs[leg]))])
+            for leg in ("y", "x")
+        )
+        found = spread_statistics(y, x, pairs["hedge"])
+        return pairs.reset_index(drop=True).assign(**{str(name): found[name] for name in found})
