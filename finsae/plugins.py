@@ -98,10 +98,10 @@ MENU: dict[str, dict[str, str]] = {
         "division": "finsae.cluster.codes:Division",
     },
     "selector": {
-        "lowest-pvalue": "finsae.pairs.select.lowest_pvalue:LowestPValue",
-        "fdr": "finsae.pairs.select.false_discovery:FalseDiscovery",
-        "distance": "finsae.pairs.select.distance:Distance",
-        "sarmento-horta": "finsae.pairs.select.sarmento_horta:SarmentoHorta",
+        "lowest-pvalue": "finsae.pairs.select:LowestPValue",
+        "fdr": "finsae.pairs.select:FalseDiscovery",
+        "distance": "finsae.pairs.select:Distance",
+        "sarmento-horta": "finsae.pairs.select:SarmentoHorta",
     },
     "rule": {
         "zscore": "finsae.pairs.rules:ZScore",
