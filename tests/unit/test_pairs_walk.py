@@ -255,3 +255,13 @@ def test_remembered_tests_are_those_of_the_pairs_asked_for(prices):
     again = shared(formation, named.iloc[[7, 2, 0]])
     expected = pairs.pair_tests(formation, named.iloc[[7, 2, 0]])
     pd.testing.assert_frame_equal(again[expected.columns], expected, rtol=1e-6)
+
+
+def test_windows_in_which_every_pair_is_rejected_have_figures_but_no_ratios(prices, windows):
+    nothing = pairs.LowestPValue(6, min_leg=0.9)
+    books = pairs.walk_forward(alone, prices, windows=windows, selector=nothing)
+    scores = pairs.scores(books, resamples=50).set_index("metric")["value"]
+    assert scores["return_annual"] == 0 and scores["idle"] == 1 and scores["pairs"] == 0
+    assert np.isnan(scores["sharpe_net"]) and np.isnan(scores["fdr"])
+    assert (pairs.by_year(books)["trades"] == 0).all()
+    assert pairs.exposures(books, prices.pct_change()).empty
