@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from finsae import plots
 from finsae.methods import label
 from finsae.report.findings import difference_table, scored
@@ -34,7 +36,33 @@ def backtest(result: Result) -> Section:
     if len(paired):
         caption = "Paired differences of net Sharpe ratios"
         parts.append(table("money-paired", difference_table(paired), caption, data=paired))
+    steps = result.tables.get("steps")
+    if steps is not None and len(steps):
+        parts += _walk(steps)
     return Section("backtest", TITLE, parts)
+
+
+def _walk(steps: pd.DataFrame) -> list[Part]:
+    """Show what each defect of the published protocol was worth."""
+    rows = [
+        {
+            "Mended in this row": str(row["step"]),
+            "Net Sharpe": interval(row, digits=2) if pd.notna(row["value"]) else None,
+            "Worth": None if pd.isna(row["worth"]) else f"{row['worth']:+.2f}",
+            "Pairs": int(row["pairs"]),
+            "Trades": int(row["trades"]),
+        }
+        for row in records(steps.assign(value=steps["sharpe_net"]))
+    ]
+    words = (
+        "The published rules re-enacted on this method's clusters, and mended one defect after the "
+        "other; what a defect is worth depends on the order. The first rows are no result."
+    )
+    caption = "From the published protocol to this one"
+    return [
+        Words([words]),
+        table("walk", pd.DataFrame(rows, dtype=object), caption, data=steps),
+    ]
 
 
 def _warning(suspect: list[str]) -> str:
