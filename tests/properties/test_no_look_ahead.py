@@ -22,7 +22,7 @@ from finsae.universe import Universe
 CUT = pd.Timestamp(toy.CUT)
 RUN = Run(
     benchmark=Benchmark(k=3, draws=3, resamples=20),
-    backtest=Backtest(candidates=40, pairs=8, draws=3, resamples=20),
+    backtest=Backtest(candidates=40, pairs=8, draws=3, resamples=20, placebo=3),
 )
 
 
@@ -103,31 +103,38 @@ def test_a_chain_that_reads_later_prices_is_caught(worlds):
         )
 
 
+@pytest.fixture(scope="module")
+def traded(worlds):
+    universe, features, other, other_features = worlds
+    return run_backtest(universe, features, RUN), run_backtest(other, other_features, RUN)
+
+
 def until(result, date):
-    """Pairs chosen at the cut, and what was done and earned up to a date."""
-    returns, trades = result.tables["returns"], result.tables["trades"]
+    """Pairs chosen, and what was done and earned, up to a date."""
+    pairs, returns, trades = (result.tables[name] for name in ("pairs", "returns", "trades"))
     entered = trades[pd.to_datetime(trades["entry"]) <= date]
     return {
-        "pairs": result.tables["pairs"],
+        "pairs": pairs[pd.to_datetime(pairs["window"]) <= date],
         "returns": returns[pd.to_datetime(returns["date"]) <= date],
         "entries": entered[["method", "draw", "y", "x", "entry", "entry_y"]],
     }
 
 
-def test_no_pair_position_or_return_up_to_a_date_depends_on_later_prices(worlds):
-    universe, features, other, other_features = worlds
+def test_no_pair_position_or_return_up_to_a_date_depends_on_later_prices(worlds, traded):
+    universe, _, _, other_features = worlds
     middle = pd.Timestamp("2016-06-30")
     later = altered(universe, middle)
-    one = run_backtest(universe, features, RUN)
+    one, noise = traded
     assert_same(until(one, middle), until(run_backtest(later, other_features, RUN), middle))
-    # The cut itself: other prices from the first trading day on choose the same pairs.
-    noise = run_backtest(other, other_features, RUN)
-    assert_same({"pairs": one.tables["pairs"]}, {"pairs": noise.tables["pairs"]})
+    # The cut itself: other prices from the first trading day on choose the same first pairs.
+    first_day = CUT + pd.Timedelta(days=1)
+    assert_same(until(one, first_day), until(noise, first_day))
+    assert len(until(one, first_day)["pairs"]) >= 8
 
 
-def test_the_comparison_of_positions_can_fail(worlds):
-    universe, features, other, other_features = worlds
-    one, noise = run_backtest(universe, features, RUN), run_backtest(other, other_features, RUN)
+def test_the_comparison_of_positions_can_fail(worlds, traded):
+    universe, *_ = worlds
+    one, noise = traded
     end = universe.prices.index[-1]
     with pytest.raises(AssertionError):
         assert_same(until(one, end), until(noise, end))

@@ -15,7 +15,7 @@ from finsae.universe import Universe
 
 RUN = Run(
     benchmark=Benchmark(k=4, draws=2, resamples=10),
-    backtest=Backtest(candidates=30, pairs=3, draws=2, resamples=10),
+    backtest=Backtest(candidates=30, pairs=3, draws=2, resamples=10, placebo=2),
 )
 READING = Reading(model="tfidf")
 

@@ -26,7 +26,7 @@ READING = Reading(model="tfidf")
 METHODS = ("words", *BASELINES)
 RUN = Run(
     benchmark=Benchmark(k=4, draws=5, resamples=60),
-    backtest=Backtest(candidates=60, pairs=10, draws=4, resamples=100),
+    backtest=Backtest(candidates=60, pairs=10, draws=4, resamples=100, placebo=4),
 )
 
 
@@ -92,13 +92,14 @@ def test_paired_differences_are_there_and_agree_with_the_values(scored):
 
 def test_every_method_is_traded_with_the_same_number_of_candidates(traded):
     found = traded.scores[(traded.scores["metric"] == "sharpe_net")].set_index("method")
-    assert list(found[found["versus"] == ""].index) == list(METHODS)
+    expected = [name for name in METHODS if name != "random"]
+    assert list(found[found["versus"] == ""].index) == [*expected, "placebo"]
     assert {"method", "draw", "date", "gross", "net"} <= set(traded.tables["returns"].columns)
     assert not traded.tables["trades"].empty
 
 
 def test_costs_only_take(universe, features):
-    at_no_cost = Backtest(60, 10, 4, cost_bps=0, borrow_bps=0, resamples=50)
+    at_no_cost = Backtest(60, 10, 4, cost_bps=0, borrow_bps=0, resamples=50, placebo=4)
     free = Run(benchmark=RUN.benchmark, backtest=at_no_cost)
     result = run_backtest(universe, features, free, methods=["sic"])
     assert value(result.scores, "sic", "sharpe_net") == value(result.scores, "sic", "sharpe_gross")
