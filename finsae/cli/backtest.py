@@ -28,7 +28,7 @@ from finsae.plugins import MENU
 from finsae.result import Result
 
 COLUMNS = ("sharpe_net", "sharpe_gross", "return_annual", "trades")
-JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr")
+JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr", "fdr_by")
 
 
 def backtest(
