@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -107,20 +108,24 @@ def empty_windows(books: Books) -> list[str]:
     Returns
     -------
     list of str
-        One line for each method that has such windows: their first days, and what the selector said
-        of the first of them.
+        One line for each method that has such windows: their first days, of several draws with the
+        number of them, and what the selector said of the first.
     """
     lines = []
     for method, drawn in books.items():
         left = [book.empty for book in drawn if book.empty]
         if not left:
             continue
-        days = sorted({day for empty in left for day in empty})
-        of = f" (in {len(left)} of {len(drawn)} draws)" if len(drawn) > 1 else ""
-        words = next(empty[days[0]] for empty in left if days[0] in empty)
+        times = Counter(day for empty in left for day in sorted(empty))
+        first = min(times)
+        words = next(empty[first] for empty in left if first in empty)
+        many = len(drawn) > 1
+        days = [f"{day:%Y-%m-%d}" + f" ({times[day]})" * many for day in sorted(times)]
         lines.append(
-            f"{method}: the selector left no pair to trade in {len(days)} of "
-            f"{drawn[0].windows} windows{of}: from {', '.join(f'{day:%Y-%m-%d}' for day in days)}"
+            f"{method}: the selector left no pair to trade in {times.total()} of "
+            f"{sum(book.windows for book in drawn)} windows"
+            + f" ({len(drawn)} draws)" * many
+            + f": from {', '.join(days)}"
             + (f"; in the first: {words}." if words else ".")
         )
     return lines

@@ -292,4 +292,5 @@ def test_windows_without_pairs_are_named_one_by_one(prices, windows):
     assert f"{windows[2].trading[0]:%Y-%m-%d}" not in past
     traded = replace(whole, empty={})
     (line,) = pairs.empty_windows({"past": [traded], "sic": [traded, whole]})
-    assert line.startswith("sic") and "2 of 3 windows (in 1 of 2 draws)" in line
+    assert line.startswith("sic") and "2 of 6 windows (2 draws): from" in line
+    assert f"{windows[1].trading[0]:%Y-%m-%d} (1); in the first: " in line
