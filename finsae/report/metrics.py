@@ -111,7 +111,7 @@ MONEY: dict[str, Metric] = {
         100,
     ),
     "fdr_by": Metric(
-        "the same, any dependence, %",
+        "False discoveries (any dependence), %",
         "the estimate that holds however the tests depend on one another (Benjamini-Yekutieli); "
         "pairs that share a leg do",
         0,
