@@ -28,7 +28,7 @@ from finsae.plugins import MENU
 from finsae.result import Result
 
 COLUMNS = ("sharpe_net", "sharpe_gross", "return_annual", "trades")
-JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr")
+JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr", "fdr_by")
 
 
 def backtest(
@@ -98,7 +98,7 @@ def show(result: Result) -> None:
     from finsae.console import score_table
 
     for line in result.provenance["warnings"]:
-        err.print(line, highlight=False, markup=False)
+        err.print(line, highlight=False, markup=False, soft_wrap=True)
     out.print(score_table(result.scores, COLUMNS))
     if "dsr" in set(result.scores["metric"]):
         out.print()

@@ -101,7 +101,11 @@ def run_backtest(
         "steps": _steps(universe, features, traded, run, dates=dates, honest=books),
     }
     made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
-    warnings = [*pairs.warnings(scores), *_alike(len(traded.tickers), settings.candidates)]
+    warnings = [
+        *pairs.warnings(scores),
+        *pairs.empty_windows(books),
+        *_alike(len(traded.tickers), settings.candidates),
+    ]
     return Result(scores, tables, {**made, "warnings": warnings, "prices_hash": data})
 
 
