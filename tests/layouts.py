@@ -129,7 +129,9 @@ def justified(paragraph, draw):
         words = line.split(" ")
         while len(words) > 1 and sum(map(len, words)) + len(words) - 1 < 72:
             spot = draw.randrange(len(words) - 1)
-            words[spot] = words[spot].rstrip() + " " * (len(words[spot]) - len(words[spot].rstrip()) + 1)
+            words[spot] = words[spot].rstrip() + " " * (
+                len(words[spot]) - len(words[spot].rstrip()) + 1
+            )
         lines[number] = " ".join(words)
     return "\n".join(lines)
 

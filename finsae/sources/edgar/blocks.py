@@ -275,7 +275,7 @@ def plain_blocks(text: str) -> Iterator[Block]:
 
 
 def _columns(line: str) -> bool:
-    """Whether a line is a table's row; lines filled to the margin have wide gaps, but many words."""
+    """Whether a line is a table's row; one filled to the margin has wide gaps, but many words."""
     if len(line) > WIDEST or not COLUMNS.search(line.strip()):
         return False
     words = line.split()

@@ -59,6 +59,24 @@ def extract_business(document: str, form: str = "10-K") -> Business:
     return Business(text, tuple(_flags(text, named=span.named)))
 
 
+def clean_business(text: str) -> Business:
+    """Clean and judge an item 1 that somebody else has cut out, with or without its heading.
+
+    Parameters
+    ----------
+    text : str
+        HTML or plain text.
+    """
+    if not text.strip():
+        return Business("", ("no_item",))
+    found = extract_business(text)
+    if found.text:
+        return found
+    blocks = to_blocks(text)
+    plain = clean(blocks, running_heads(blocks))
+    return Business(plain, tuple(_flags(plain, named=True)))
+
+
 def _flags(text: str, *, named: bool) -> list[str]:
     flags = [] if named else ["no_number"]
     if len(text) <= POINTER and points_elsewhere(text):
