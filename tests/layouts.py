@@ -18,7 +18,8 @@ class Report(NamedTuple):
 
 
 MAKES = ("valves", "turbines", "sensors", "bearings", "solvents", "garments", "reagents", "tiles",
-         "routers", "trailers", "batteries", "catheters", "syrups", "boilers", "lenses")  # fmt: skip
+         "routers", "trailers", "batteries", "catheters", "syrups", "boilers",
+         "lenses")  # fmt: skip
 FOR = ("refineries", "hospitals", "airlines", "grocers", "utilities", "shipyards", "farmers",
        "schools", "foundries", "laboratories", "builders", "printers")  # fmt: skip
 PLACES = ("Ohio", "Bavaria", "Osaka", "Leeds", "Quebec", "Monterrey", "Lyon", "Busan", "Perth")
@@ -55,8 +56,8 @@ AVAILABLE = ("Our annual reports on Form 10-K are available free of charge on ou
              "Commission.")  # fmt: skip
 REFERENCE = ("The information required by this item is incorporated by reference to the "
              "registrant's definitive proxy statement for its annual meeting.")  # fmt: skip
-ELSEWHERE = ("The information set forth on pages 4 through 19 of the registrant's annual report to "
-             "shareholders is incorporated herein by reference and filed as Exhibit 13.")  # fmt: skip
+ELSEWHERE = ("The information set forth on pages 4 through 19 of the registrant's annual report "
+             "to shareholders is incorporated herein by reference and is an exhibit.")  # fmt: skip
 PART3 = (("10", "Directors and Executive Officers of the Registrant"),
          ("11", "Executive Compensation"),
          ("12", "Security Ownership of Certain Beneficial Owners and Management"),
@@ -238,7 +239,8 @@ def bold(text):
 
 
 def contents(parts, first=("Item 1", "Business")):
-    rows = [f'<tr><td><a href="#i{number}">{head}.</a></td><td>{title}</td><td>{number + 3}</td></tr>'
+    rows = [f'<tr><td><a href="#i{number}">{head}.</a></td><td>{title}</td>'
+            f"<td>{number + 3}</td></tr>"
             for number, (head, title, _) in enumerate([(*first, []), *parts]) if title]  # fmt: skip
     return f"<p>TABLE OF CONTENTS</p><table>{''.join(rows)}</table>"
 
@@ -320,9 +322,13 @@ def bullets(w):
 
 def one_table(w):
     """A whole document in one cell, its paragraphs parted by line breaks."""
-    inner = html_report(w, paragraph=lambda text: f"{text}<br><br>\n",
-                        head=lambda head, title: f"<b>{head}. {title}</b><br>", toc=False)  # fmt: skip
-    return inner.replace("<body>", "<body><table><tr><td>").replace("</body>", "</td></tr></table>")
+
+    def head(name, title):
+        return f"<b>{name}. {title}</b><br>"
+
+    inner = html_report(w, paragraph=lambda text: f"{text}<br><br>\n", head=head, toc=False)
+    inner = inner.replace("<body>", "<body><table><tr><td>")
+    return inner.replace("</body>", "</td></tr></table>")
 
 
 def references_first(w):
@@ -423,7 +429,7 @@ def reports(seed):
         k("text, tagged table", text_report(w, between=TEXT_TABLE)),
         k("text, table without tags", text_report(w, between=BARE_TABLE)),
         k("text, Items 1(a) to 1(c)", lettered(w)),
-        k("text, number above title", text_report(w, business="ITEM 1.\n\n                BUSINESS")),
+        k("text, number above title", text_report(w, business="ITEM 1.\n\n         BUSINESS")),
         k("text, page breaks within sentences", split_at_page(w)),
         k("text, 10-KSB", text_report(w, business="ITEM 1.  DESCRIPTION OF BUSINESS",
                                       rest=of_small, form="10-KSB"), "10-KSB"),

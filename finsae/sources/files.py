@@ -22,7 +22,7 @@ from finsae.sources.tables import (
     problem,
     read_table,
 )
-from finsae.store import hash_file
+from finsae.store import hash_file, hash_frame
 from finsae.universe import REPAIR_COLUMNS, Mender, Universe
 
 Cleaner = Callable[[pd.DataFrame, str], tuple[pd.DataFrame, list[str]]]
@@ -64,7 +64,7 @@ def read_universe(
     happened = _events(events, problems)
     if problems or table is None:
         raise DataError(problems)
-    facts: dict[str, object] = {"source": "files", "companies": hash_file(companies)}
+    facts: dict[str, object] = {"source": "files", "companies": _hash(companies, table)}
     if closes is None:
         return Universe.build(table, provenance=facts)
     assert prices is not None
@@ -74,6 +74,10 @@ def read_universe(
         facts["events"] = hash_file(events)
     mender = _mender(happened, repair=repair)
     return Universe.build(table, closes[table.index], mender=mender, provenance=facts)
+
+
+def _hash(path: str | Path, table: pd.DataFrame) -> str:
+    return hash_file(path) if Path(path).is_file() else hash_frame(table.astype(str))
 
 
 def read_prices(

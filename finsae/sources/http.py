@@ -30,7 +30,6 @@ MOST_REDIRECTS = 5
 LONGEST_PAUSE = 660.0  # seconds
 BLOCKED, BLOCK = b"Request Rate Threshold", 600.0
 """How the SEC says that it was asked too often, and the seconds for which it then hears nobody."""
-BODY = 20  # time-outs that a whole body may take
 CHUNK = 1 << 16
 
 
@@ -57,7 +56,9 @@ class Manners:
     per_second : float
         Most requests a second, of all clients with the same cache together.
     timeout : float
-        Seconds without a sign of life; a whole body may take twenty times as long.
+        Seconds without a sign of life.
+    whole : float
+        Seconds that a whole body may take.
     tries : int
         Tries per resource when the server is busy, fails, breaks off or stays silent. The pause
         doubles from one second; a longer one that the server asks for (``Retry-After``) is kept.
@@ -69,6 +70,7 @@ class Manners:
 
     per_second: float = 10.0
     timeout: float = 30.0
+    whole: float = 600.0
     tries: int = 5
     limit: int = 256 << 20
     sleep: Callable[[float], None] | None = None
@@ -282,12 +284,12 @@ class Client:
         if coding not in ("identity", "", "gzip", "x-gzip"):
             raise FetchError(f"{response.url}: packed as {coding[:20]}, which was not asked for")
         unpacker = _Unpacker(self.manners.limit, packed="gzip" in coding, url=response.url)
-        end, read = time.monotonic() + BODY * self.manners.timeout, 0
+        end, read = time.monotonic() + self.manners.whole, 0
         while chunk := response.read1(CHUNK):
             read += len(chunk)
             unpacker.feed(chunk)
             if time.monotonic() > end:
-                raise _PassingError(f"slower than {BODY * self.manners.timeout:,.0f} s")
+                raise _PassingError(f"slower than {self.manners.whole:,.1f} s")
         if whole is not None and read != whole:
             raise _PassingError(f"truncated ({read:,} of {whole:,} bytes)")
         return unpacker.finish()

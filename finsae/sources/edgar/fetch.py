@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from finsae.checks import DataError, nearest
 from finsae.sources.edgar.client import Edgar
@@ -35,7 +33,6 @@ COLUMNS = (
     "former_names",
     "description",
 )
-SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
 UNFIT = frozenset({"no_item", "by_reference", "short", "contents", "missing"})
 """Flags of texts that do not describe a business."""
 AT_ONCE = 8
@@ -232,13 +229,17 @@ def write_filings(path: str | Path, rows: Iterable[Mapping[str, str | None]]) ->
     DataFrame
         `COLUMNS`, one row per company: what `finsae build-features --companies` reads.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     latest: dict[str, Mapping[str, str | None]] = {}
     with (
         atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as to,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as to,
     ):
         for row in rows:
-            to.write_table(pa.Table.from_pylist([dict(row)], schema=SCHEMA))
+            to.write_table(pa.Table.from_pylist([dict(row)], schema=schema))
             if is_fit(str(row["flags"] or "")):
                 latest[str(row["cik"])] = row
     return pd.DataFrame(list(latest.values()), columns=list(COLUMNS))
