@@ -33,6 +33,9 @@ BUSINESS = (
     "Sales of {a} to {c} were {m}% of revenue, see Item 7 of this report for a discussion.",
     "Raw materials for {a} are bought from several suppliers in {p}.",
     "As described in Item 1A, Risk Factors, the loss of {c} as customers would hurt {b}.",
+    "How prices of {a} change is set forth under Item 7. Management's Discussion and Analysis.",
+    "Dangers to {b} in {p} are said in Item 1A. Risk Factors and elsewhere in this report.",
+    "Plants in {p} that make {a} are listed in Item 2. Properties.",
 )
 RISKS = (
     "A recession could reduce what customers spend and harm our results number {n}.",
@@ -399,6 +402,65 @@ def amendment(w):
     return html_report(w, first=("PART III", ""), body=[], rest=rest, toc=False)
 
 
+def split_contents(w):
+    """A table of contents with the number and the title of an item in two rows."""
+    items = [("Item 1", "Business", []), *rest_of(w)]
+    rows = "".join(f"<tr><td><b>{head}</b></td></tr><tr><td>{title}</td><td>{number + 1}</td></tr>"
+                   for number, (head, title, _) in enumerate(items) if title)  # fmt: skip
+    return html_report(w, toc=False, before=f"<div>TABLE OF CONTENTS</div><table>{rows}</table>")
+
+
+def dashes(head, title):
+    return bold(f"{head.upper()}\u2014{title.upper()}" if title else head)
+
+
+def no_blank(head, title):
+    return bold(f"PART I, {head}.{title}" if title and head[-1] in "1ABC" else f"{head}.{title}")
+
+
+def letter_l(head, title):
+    return bold(f"{head.replace('Item 1', 'Item l')}. {title}" if title else head)
+
+
+def part_and_item(number):
+    """Part and item in the head of every page."""
+    return f"<p>{number}</p><hr/><p>PART I</p><p>Item 1</p>"
+
+
+def pre_pages(w):
+    """Plain text within HTML."""
+    text = text_report(w).replace("<PAGE>", "</PRE><HR><PRE>")
+    return f"<HTML><BODY BGCOLOR=#FFFFFF><P></P><BR><PRE>{text}</PRE></BODY></HTML>"
+
+
+def broken_lines(w):
+    """A line break at the end of every line."""
+
+    def paragraph(text):
+        return "<P>" + "<BR>\n".join(textwrap.wrap(text, 80))
+
+    return html_report(
+        w, paragraph=paragraph, head=lambda head, title: f"<P><B>{head}. {title}</B>"
+    )
+
+
+def figures_first(w):
+    """Financial statements and their discussion before Part I."""
+    before = bold("Management's Discussion") + "".join(para(text) for text in w.money * 2)
+    return html_report(w, before=before, toc=False)
+
+
+def page_between(w):
+    """A page break before the name of an item in the middle of a sentence."""
+    start, end = (
+        "The factors that matter most to buyers of our syrups are set out in",
+        "Item 1A. Risk Factors.",
+    )
+    cut = f"{para(start)}<p align=center>7</p><hr>{para(end)}"
+    truth = "\n\n".join([*w.business[:2], f"{start} {end}", *w.business[2:]])
+    return html_report(w, between=cut), truth
+
+
 def with_boilerplate(w):
     body = [w.business[0], FORWARD, *w.business[1:], "Available Information", AVAILABLE]
     return html_report(w, body=body)
@@ -411,7 +473,10 @@ def reports(seed):
     both = ("Items 1 and 2", "Business and Properties")
     less = rest_of(w, properties=False)
     of_small = [("Item 2", "Description of Property", w.property), *rest_of(w, risks=False)[1:]]
+    three = ("Items 1, 2 and 3", "Business, Properties and Legal Proceedings")
     refer, refer_truth = reference_inside(w)
+    cut, cut_truth = page_between(w)
+    small = Writer(seed, size=2)
     f20, f20_truth = form_20f(w)
     f20_letters, f20_letters_truth = form_20f(w, letters="Item 4.{}. {}")
 
@@ -456,6 +521,18 @@ def reports(seed):
         k("HTML, Part III only", amendment(w), "10-K/A", truth="", flags=("no_item",)),
         k("inline XBRL, generated divs", inline_xbrl(w)),
         k("inline XBRL, Item 1C", inline_xbrl(w, cyber=True)),
+        k("text, contents without dots", text_report(w).replace("." * 30, "      ")),
+        k("text, plain text within HTML", pre_pages(w)),
+        k("HTML, contents in split rows", split_contents(w)),
+        k("HTML, dashes", html_report(w, head=dashes)),
+        k("HTML, no blank, with its part", html_report(w, head=no_blank)),
+        k("HTML, Items 1, 2 and 3", html_report(w, first=three, rest=less[3:])),
+        k("HTML, a letter l for the number", html_report(w, head=letter_l)),
+        k("HTML, part and item on every page", html_report(w, page=part_and_item)),
+        k("HTML, hard line breaks", broken_lines(w)),
+        k("HTML, statements before Part I", figures_first(w)),
+        k("HTML, page break before a reference", cut, truth=cut_truth),
+        k("HTML, a short item", html_report(small), truth=small.truth),
         k("20-F, Item 4", f20, "20-F", truth=f20_truth),
         k("20-F, Items 4.A to 4.C", f20_letters, "20-F", truth=f20_letters_truth),
     ]  # fmt: skip

@@ -59,12 +59,17 @@ def _without_headings(
     blocks: Sequence[Block], headings: Mapping[int, int], start: int = 0
 ) -> list[Block]:
     """Drop headings; what follows one in its block is kept."""
-    inside = []
+    inside: list[Block] = []
+    alone = True  # nothing but a heading before
     for at, block in enumerate(blocks, start):
         rest = headings.get(at)
         if rest is None:
-            inside.append(block)
-        elif after := CONTINUED.sub("", block.text[rest:], count=1).strip(MARKS):
+            inside.append(block._replace(joined=False) if alone else block)
+            alone = False
+            continue
+        after = CONTINUED.sub("", block.text[rest:], count=1).strip(MARKS)
+        alone = not after
+        if after:
             inside.append(Block(after, block.table))
     return inside
 
