@@ -10,6 +10,7 @@ import pandas as pd
 
 from finsae.checks import DataError, nearest
 from finsae.sources.companies import clean_companies
+from finsae.sources.edgar import is_edgar_corpus, read_edgar_corpus
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
 from finsae.sources.prices import clean_prices
@@ -21,7 +22,7 @@ from finsae.sources.tables import (
     problem,
     read_table,
 )
-from finsae.store import hash_file
+from finsae.store import hash_file, hash_frame
 from finsae.universe import REPAIR_COLUMNS, Mender, Universe
 
 Cleaner = Callable[[pd.DataFrame, str], tuple[pd.DataFrame, list[str]]]
@@ -42,7 +43,8 @@ def read_universe(
     ----------
     companies : path
         CSV or parquet: ``ticker, description``, optionally ``name, sic, cik, date`` (the day the
-        description was public); other columns are kept.
+        description was public); other columns are kept. Or filings as `read_edgar_corpus` reads
+        them: the last of each company counts.
     prices : path, optional
         CSV or parquet of daily closes, wide (dates x tickers) or long (``date, ticker, close``).
         Companies without prices are dropped and listed in ``provenance["dropped"]``.
@@ -62,7 +64,7 @@ def read_universe(
     happened = _events(events, problems)
     if problems or table is None:
         raise DataError(problems)
-    facts: dict[str, object] = {"source": "files", "companies": hash_file(companies)}
+    facts: dict[str, object] = {"source": "files", "companies": _hash(companies, table)}
     if closes is None:
         return Universe.build(table, provenance=facts)
     assert prices is not None
@@ -72,6 +74,10 @@ def read_universe(
         facts["events"] = hash_file(events)
     mender = _mender(happened, repair=repair)
     return Universe.build(table, closes[table.index], mender=mender, provenance=facts)
+
+
+def _hash(path: str | Path, table: pd.DataFrame) -> str:
+    return hash_file(path) if Path(path).is_file() else hash_frame(table.astype(str))
 
 
 def read_prices(
@@ -164,7 +170,8 @@ def _of_year(table: pd.DataFrame, where: str, year: int | None) -> pd.DataFrame:
 
 def _clean(path: str | Path, cleaner: Cleaner, problems: list[str]) -> pd.DataFrame | None:
     try:
-        table = read_table(path)
+        corpus = cleaner is clean_companies and is_edgar_corpus(path)
+        table = read_edgar_corpus(path, latest=True) if corpus else read_table(path)
     except DataError as error:
         problems += error.problems
         return None
