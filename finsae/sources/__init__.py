@@ -1,7 +1,26 @@
 """Where universes and texts come from."""
 
 from finsae.sources.clusters import read_clusters
-from finsae.sources.files import read_labels, read_prices, read_universe, with_prices
+from finsae.sources.files import (
+    Priced,
+    open_prices,
+    read_labels,
+    read_prices,
+    read_universe,
+    with_prices,
+)
 from finsae.sources.sample import sample
+from finsae.sources.sic import codes_as_of, read_codes
 
-__all__ = ["read_clusters", "read_labels", "read_prices", "read_universe", "sample", "with_prices"]
+__all__ = [
+    "Priced",
+    "codes_as_of",
+    "open_prices",
+    "read_clusters",
+    "read_codes",
+    "read_labels",
+    "read_prices",
+    "read_universe",
+    "sample",
+    "with_prices",
+]
