@@ -177,14 +177,22 @@ def _impossible(values: pd.Series[Any], name: str) -> tuple[pd.Series[bool], str
     return (values < -1) | np.isinf(values), f"{name}s below -100 % (write 1 % as 0.01)"
 
 
+def main_unit(currency: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[float]]:
+    """Currency of each row; second, what turns its close into the currency's main unit.
+
+    London quotes pence (GBp), Johannesburg cents, Tel Aviv agorot; "" becomes "unknown".
+    """
+    text = as_text(currency)
+    text = text.where(text != "", UNKNOWN)
+    scale = text.isin(list(MINOR)).map({True: 0.01, False: 1.0})
+    return text.replace(MINOR), scale.astype(float)
+
+
 def _units(table: pd.DataFrame) -> pd.DataFrame:
-    """Currency of each row, and what turns its close into the currency's main unit."""
     if "currency" not in table:
         return pd.DataFrame({"name": UNKNOWN, "scale": 1.0}, index=table.index)
-    text = as_text(table["currency"])
-    text = text.where(text != "", UNKNOWN)
-    scale = np.where(text.isin(list(MINOR)), 0.01, 1.0)
-    return pd.DataFrame({"name": text.replace(MINOR), "scale": scale}, index=table.index)
+    name, scale = main_unit(table["currency"])
+    return pd.DataFrame({"name": name, "scale": scale})
 
 
 def _one_currency(
