@@ -9,7 +9,7 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, labels, probe, questions, study
+from finsae.cli import autoencoder, companies, fetch, labels, probe, questions, study
 from finsae.cli.backtest import backtest
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
@@ -40,6 +40,7 @@ for command in (
     study.report,
 ):
     app.command()(command)
+app.add_typer(fetch.app, name="fetch")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Where universes and texts come from."""
 
 from finsae.sources.clusters import read_clusters
+from finsae.sources.edgar import read_edgar_corpus
 from finsae.sources.files import (
     Priced,
     open_prices,
@@ -18,6 +19,7 @@ __all__ = [
     "open_prices",
     "read_clusters",
     "read_codes",
+    "read_edgar_corpus",
     "read_labels",
     "read_prices",
     "read_universe",

@@ -225,7 +225,7 @@ def _finished(table: pd.DataFrame) -> set[str]:
 
 
 def _last_day(place: Path, wanted: Sequence[str], end: datetime.date | None) -> datetime.date:
-    """The request's last day: as asked, or the day of the first run while it is unfinished."""
+    """Give the last day: as asked, or the day of the first run while that is unfinished."""
     if end is not None:
         return end
     today = datetime.datetime.now(datetime.UTC).date()
@@ -266,10 +266,11 @@ def write_prices(fetched: Fetched, path: str | Path) -> list[Path]:
         reason = next(iter(fetched.failed.items()), ("", "nothing was asked"))
         raise DataError(f"no prices of any ticker; {reason[0]}: {reason[1]}")
     file = Path(path)
-    groups = dict(list(fetched.closes.groupby("currency")))
+    currencies = sorted(set(fetched.closes["currency"].astype(str)))
     written = []
-    for currency, closes in groups.items():
-        own = file if len(groups) == 1 else file.with_suffix(f".{currency}{file.suffix}")
+    for currency in currencies:
+        closes = fetched.closes[fetched.closes["currency"] == currency]
+        own = file if len(currencies) == 1 else file.with_suffix(f".{currency}{file.suffix}")
         write_table(own, closes)
         made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         facts = {**fetched.request, "currency": currency, "written": made}

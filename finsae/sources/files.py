@@ -11,6 +11,7 @@ import pandas as pd
 
 from finsae.checks import DataError, nearest
 from finsae.sources.companies import clean_companies
+from finsae.sources.edgar import is_edgar_corpus, read_edgar_corpus
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
 from finsae.sources.prices import Market, clean_prices
@@ -48,7 +49,8 @@ def read_universe(
     companies : path
         CSV or parquet: ``ticker, description``, optionally ``name, sic, sic_date, cik, date`` (the
         day the description was public) and ``permno``; other columns are kept. With ``sic_date`` a
-        company may have several rows, see `finsae.sources.companies.clean_companies`.
+        company may have several rows, see `finsae.sources.companies.clean_companies`. Or filings
+        as `read_edgar_corpus` reads them: the last of each company counts.
     prices : path, optional
         CSV or parquet of daily closes, wide (dates x tickers) or long (``date, ticker, close``), a
         CRSP file, or returns, see `finsae.sources.prices.clean_prices`. Companies without prices
@@ -240,7 +242,8 @@ def _of_year(table: pd.DataFrame, where: str, year: int | None) -> pd.DataFrame:
 
 def _clean(path: str | Path, cleaner: Cleaner, problems: list[str]) -> pd.DataFrame | None:
     try:
-        table = read_table(path)
+        corpus = cleaner is clean_companies and is_edgar_corpus(path)
+        table = read_edgar_corpus(path, latest=True) if corpus else read_table(path)
     except DataError as error:
         problems += error.problems
         return None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -26,7 +27,9 @@ AGAIN = {403, 408, 425, 429, 500, 502, 503, 504}
 """Statuses that pass. 403 is how the SEC answers who asks too often."""
 REDIRECTS = {301, 302, 303, 307, 308}
 MOST_REDIRECTS = 5
-LONGEST_PAUSE = 660.0  # seconds: the SEC lifts a block after ten minutes below its rate
+LONGEST_PAUSE = 660.0  # seconds
+BLOCKED, BLOCK = b"Request Rate Threshold", 600.0
+"""How the SEC says that it was asked too often, and the seconds for which it then hears nobody."""
 BODY = 20  # time-outs that a whole body may take
 CHUNK = 1 << 16
 
@@ -60,15 +63,15 @@ class Manners:
         doubles from one second; a longer one that the server asks for (``Retry-After``) is kept.
     limit : int
         Most bytes of a body, unpacked.
-    sleep : callable
-        How a pause before another try is made.
+    sleep : callable, optional
+        How a pause before another try is made; default: wait, until `Client.stop`.
     """
 
     per_second: float = 10.0
     timeout: float = 30.0
     tries: int = 5
     limit: int = 256 << 20
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] | None = None
 
 
 class _PassingError(Exception):
@@ -122,6 +125,8 @@ class Client:
         self.manners = manners or Manners()
         self.cache = RawCache(cache, limit=self.manners.limit)
         self.sent = self.found = 0
+        self._stopped = Event()
+        self._until = 0.0
         self.damaged: list[str] = []
         trusted = context or ssl.create_default_context()
         self._opener = urllib.request.build_opener(
@@ -182,12 +187,14 @@ class Client:
         query = f"?{urlencode(params)}" if params else ""
         return f"{self.base}/{path.lstrip('/')}{query}"
 
+    def stop(self) -> None:
+        """Let no thread wait or ask any longer; each that would raises `FetchError`."""
+        self._stopped.set()
+
     def _fetch(self, url: str) -> bytes:
         pause, last = 1.0, _PassingError("no try")
-        for attempt in range(self.manners.tries):
-            if attempt:
-                self.manners.sleep(max(pause, last.wanted))
-                pause = min(2 * pause, LONGEST_PAUSE)
+        for _ in range(self.manners.tries):
+            self._hold(url)
             try:
                 return self._follow(url)
             except _PassingError as error:
@@ -198,6 +205,9 @@ class Client:
                         "what is finished is kept",
                         error.status,
                     ) from None
+                # Other threads wait as well: who is told to slow down is one user.
+                self._until = max(self._until, time.monotonic() + max(pause, error.wanted))
+                pause *= 2
         hint = "; is the user agent a name and a mail address?" if last.status == 403 else ""
         raise FetchError(f"{url}: {last} at each of {self.manners.tries} tries{hint}", last.status)
 
@@ -214,6 +224,14 @@ class Client:
                 raise FetchError(f"{url} redirects to elsewhere ({at[:100]}): not followed")
         raise FetchError(f"{url} redirects more than {MOST_REDIRECTS} times")
 
+    def _hold(self, url: str) -> None:
+        """Wait while the server wants to be left alone."""
+        wait = self._until - time.monotonic()
+        if wait > 0 and self.manners.sleep is not None:
+            self.manners.sleep(wait)
+        elif self._stopped.wait(max(wait, 0.0)):
+            raise FetchError(f"{url}: stopped; what is finished is kept")
+
     def _wait_turn(self) -> None:
         """Wait until one more request keeps the rate, over all threads and processes."""
         with alone(self.cache.folder):
@@ -223,12 +241,12 @@ class Client:
             if 0 < wait <= apart:
                 time.sleep(wait)
             mark.touch()
+            self.sent += 1
             os.utime(mark, (time.time(),) * 2)  # the file system's own clock ticks too coarsely
 
     def _ask(self, url: str) -> tuple[bytes, str | None]:
         """Send one request; second, where the server redirects to."""
         headers = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip"}
-        self.sent += 1
         try:
             with self._opener.open(
                 urllib.request.Request(url, headers=headers), timeout=self.manners.timeout
@@ -251,6 +269,8 @@ class Client:
             return target
         if error.code in AGAIN:
             wanted = _wanted(error.headers.get("Retry-After"), time.time())
+            if error.code == 403 and BLOCKED in _read(error):
+                wanted = max(wanted, BLOCK)
             raise _PassingError(f"status {error.code}", error.code, wanted)
         raise FetchError(f"{url}: status {error.code}", error.code)
 
@@ -326,6 +346,13 @@ def _origin(url: str) -> tuple[str, str | None, int | None, str | None]:
     except ValueError:
         port = None
     return parts.scheme, parts.hostname, port, parts.username
+
+
+def _read(error: urllib.error.HTTPError) -> bytes:
+    try:
+        return error.read(CHUNK)
+    except (OSError, http.client.HTTPException):
+        return b""
 
 
 def _wanted(header: str | None, now: float) -> float:

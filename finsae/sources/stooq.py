@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from finsae.sources.download import NoPricesError, PassingError, StopError
-from finsae.sources.http import Client, Clock, FetchError
+from finsae.sources.http import Client, FetchError, Manners
 
 BASE = "https://stooq.com"
 PATH = "q/d/l/"
 KEY = "STOOQ_API_KEY"
-LIMIT = 16 << 20  # bytes; a century of daily rows takes two million
+MANNERS = Manners(per_second=1.0, tries=4, limit=16 << 20)  # a century of days is two million bytes
 # Currencies of the markets that Stooq marks by what follows the last dot. London's are mixed.
 CURRENCIES = {"us": "USD", "de": "EUR", "jp": "JPY", "hk": "HKD", "hu": "HUF", "pl": "PLN"}
 MARKETS = {*CURRENCIES, "uk"}
@@ -39,8 +39,8 @@ class Stooq:
         Address of the service, https.
     context : ssl.SSLContext, optional
         Certificates to trust; default the system's.
-    per_second, timeout, tries, clock
-        See `finsae.sources.http.Client`.
+    manners : Manners
+        Rate, patience and limits.
     """
 
     name = "stooq"
@@ -51,21 +51,10 @@ class Stooq:
         *,
         base: str = BASE,
         context: ssl.SSLContext | None = None,
-        per_second: float = 1.0,
-        timeout: float = 30.0,
-        tries: int = 4,
-        clock: Clock | None = None,
+        manners: Manners = MANNERS,
     ) -> None:
         self.client = Client(
-            base,
-            user_agent="finsae",
-            cache=cache,
-            per_second=per_second,
-            timeout=timeout,
-            tries=tries,
-            context=context,
-            limit=LIMIT,
-            clock=clock,
+            base, user_agent="finsae", cache=cache, context=context, manners=manners
         )
         self._key = os.environ.get(KEY, "").strip()
 

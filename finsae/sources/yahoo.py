@@ -18,7 +18,9 @@ import pandas as pd
 
 from finsae.checks import DataError
 from finsae.sources.download import NoPricesError, PassingError, StopError
+from finsae.sources.http import Manners
 
+MANNERS = Manners(per_second=2.0, tries=4, limit=64 << 20)
 INSTALL = "yfinance is not installed: pip install 'finsae[fetch]'"
 
 
@@ -34,15 +36,8 @@ class Yahoo:
         ``https://host`` that takes the place of all of Yahoo's hosts; default these.
     authorities : path, optional
         PEM file of the certificate authorities to trust; default the system's.
-    per_second : float
-        Most requests a second. A ticker takes two: one tells its time zone.
-    timeout : float
-        Seconds per request.
-    tries : int
-        Tries per request when Yahoo is busy, fails, breaks off or answers no JSON; the pause
-        doubles from `pause` seconds.
-    pause : float
-        See `tries`.
+    manners : Manners
+        Rate, patience and limits. A ticker takes two requests: one tells its time zone.
 
     Raises
     ------
@@ -57,10 +52,7 @@ class Yahoo:
         *,
         base: str | None = None,
         authorities: str | None = None,
-        per_second: float = 2.0,
-        timeout: float = 30.0,
-        tries: int = 4,
-        pause: float = 2.0,
+        manners: Manners = MANNERS,
     ) -> None:
         try:
             import yfinance
@@ -69,10 +61,7 @@ class Yahoo:
         except ImportError:
             raise DataError(INSTALL) from None
         self.base = base
-        self.timeout = timeout
-        self.session = Session(
-            base, authorities=authorities, per_second=per_second, tries=tries, pause=pause
-        )
+        self.session = Session(base, authorities=authorities, manners=manners)
         self._yfinance = yfinance
 
     @property
@@ -101,7 +90,7 @@ class Yahoo:
                     interval="1d",
                     auto_adjust=True,
                     actions=False,
-                    timeout=self.timeout,
+                    timeout=self.session.manners.timeout,
                 )
                 currency = str(stock.history_metadata.get("currency") or "")
             except (NoPricesError, PassingError, StopError):

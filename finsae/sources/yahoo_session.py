@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from curl_cffi.requests import Response, Session as CurlSession
+from curl_cffi.requests import Response
+from curl_cffi.requests import Session as CurlSession
 from curl_cffi.requests.exceptions import CertificateVerifyError
 
 from finsae.checks import DataError
 from finsae.sources.download import NoPricesError, PassingError, StopError
+from finsae.sources.http import Manners
 
 CHART = "/v8/finance/chart/"
 YAHOO = ".yahoo.com"
 AGAIN = {408, 425, 429, 500, 502, 503, 504}
-LONGEST_PAUSE = 120.0
-LIMIT = 64 << 20  # bytes of an answer, unpacked
+PAUSE, LONGEST_PAUSE = 2.0, 120.0  # seconds
 
 
 class Session(CurlSession[Response]):
@@ -34,12 +34,8 @@ class Session(CurlSession[Response]):
         ``https://host`` that takes the place of all of Yahoo's hosts.
     authorities : path, optional
         PEM file of the certificate authorities to trust.
-    per_second, tries, pause : float, int, float
-        See `finsae.sources.yahoo.Yahoo`.
-    limit : int
-        Most bytes of an answer, unpacked.
-    sleep : callable
-        How time is let pass.
+    manners : Manners
+        Rate, patience and limits; the pause before another try doubles from two seconds.
 
     Attributes
     ----------
@@ -52,19 +48,15 @@ class Session(CurlSession[Response]):
         base: str | None = None,
         *,
         authorities: str | None = None,
-        per_second: float = 2.0,
-        tries: int = 4,
-        pause: float = 2.0,
-        limit: int = LIMIT,
-        sleep: Callable[[float], None] = time.sleep,
+        manners: Manners,
     ) -> None:
         super().__init__(impersonate="chrome", allow_redirects=False, verify=authorities or True)  # type: ignore[arg-type]
         parts = urlsplit(base or "https://")
         if base and (parts.scheme != "https" or not parts.hostname):
             raise DataError(f'"{base}" is no https address: write it as https://host')
         self.base = base.rstrip("/") if base else None
-        self.per_second, self.tries, self.pause = per_second, tries, pause
-        self.limit, self.sleep = limit, sleep
+        self.manners = manners
+        self.sleep = manners.sleep or time.sleep
         self.sent = 0
         self._next = 0.0
 
@@ -85,8 +77,8 @@ class Session(CurlSession[Response]):
         options["allow_redirects"] = False
         if not parts.path.startswith(CHART):
             return self._send(method, target, options)  # cookies: the chart goes without, too
-        pause, last, status = self.pause, "", 0
-        for attempt in range(self.tries):
+        pause, last, status = PAUSE, "", 0
+        for attempt in range(self.manners.tries):
             if attempt:
                 self.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -102,21 +94,21 @@ class Session(CurlSession[Response]):
                 return response
             pause = max(pause, min(_wanted(response), LONGEST_PAUSE))
         if status == 429:
-            raise StopError(f"too many requests (status 429 at each of {self.tries} tries)")
-        raise PassingError(f"{last} at each of {self.tries} tries")
+            raise StopError(f"too many requests (status 429 at each of {self.manners.tries} tries)")
+        raise PassingError(f"{last} at each of {self.manners.tries} tries")
 
     def _send(self, method: Any, url: str, options: dict[str, Any]) -> Response:  # noqa: ANN401
         now = time.monotonic()
         if now < self._next:
             self.sleep(self._next - now)
-        self._next = max(now, self._next) + 1.0 / self.per_second
+        self._next = max(now, self._next) + 1.0 / self.manners.per_second
         self.sent += 1
         body = bytearray()
 
         def take(chunk: bytes) -> int:
             body.extend(chunk)
             # curl ends the transfer where a callback takes less than it was given
-            return len(chunk) if len(body) <= self.limit else 0xFFFFFFFF
+            return len(chunk) if len(body) <= self.manners.limit else 0xFFFFFFFF
 
         options = {**options, "content_callback": take}
         response = super().request(method, url, **options)
