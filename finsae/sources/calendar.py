@@ -11,6 +11,7 @@ from finsae.checks import DataError
 from finsae.sources.tables import few
 
 LEAST = 0.05  # of the companies alive: where fewer have a close, nearly nothing trades
+FEWEST = 5  # companies alive: fewer cannot tell a holiday from a gap of their own
 RARE = 0.1  # of the busiest weekday: a weekday with fewer sessions is none of the market's
 LONGEST_GAP = 12  # days: no market but a closed one rests longer (lunar new year takes eleven)
 WEEKLY, MONTHLY = 4, 20  # days between two rows: more is no daily, and no weekly, file
@@ -29,7 +30,7 @@ def trading_days(closes: pd.DataFrame, *, least: float = LEAST) -> Days:
     """Keep the days on which the market trades.
 
     A company is alive from its first close to its last. A day is left out where fewer than `least`
-    of the companies alive have a close (a holiday, or a day of another market's calendar), and,
+    of at least five companies alive have a close (a holiday, or a day of another calendar), and,
     on weekdays that are none of this market's, where fewer than `least` of them have a close other
     than their last one (weekends filled with Friday's closes). A day of the market's own week on
     which all closes stand still is kept: whether it is a holiday or a vendor's failure is price
@@ -59,10 +60,11 @@ def trading_days(closes: pd.DataFrame, *, least: float = LEAST) -> Days:
         return Days(closes, [])
     has, moved, alive = _activity(closes)
     weekday = pd.DatetimeIndex(closes.index).day_of_week.to_numpy()
-    quiet = has < least * alive
-    sessions = np.bincount(weekday[~quiet & (moved >= least * alive)], minlength=7)
+    quiet = (has < least * alive) & (alive >= FEWEST)
+    trades = ~quiet & (moved > 0) & (moved >= least * alive)
+    sessions = np.bincount(weekday[trades], minlength=7)
     off = sessions < RARE * max(sessions.max(), 1)
-    filled = ~quiet & off[weekday] & (moved < least * alive) & (sessions.max() >= ENOUGH_WEEKS)
+    filled = ~quiet & off[weekday] & (moved < least * np.maximum(alive, 1)) & (sessions.max() >= ENOUGH_WEEKS)
     kept = closes[~(quiet | filled)]
     notes = [
         *_said(closes.index[quiet], "on which nearly nothing trades left out"),
@@ -91,8 +93,7 @@ def _activity(closes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     last = closes.ffill().shift().to_numpy(dtype=float)
     alive = there.cumsum(axis=0).astype(bool) & there[::-1].cumsum(axis=0)[::-1].astype(bool)
     moved = there & (values != last)
-    # a day outside of all lives counts one company: it has nothing to trade
-    return there.sum(axis=1), moved.sum(axis=1), np.maximum(alive.sum(axis=1), 1)
+    return there.sum(axis=1), moved.sum(axis=1), alive.sum(axis=1)
 
 
 def _said(days: pd.Index, what: str) -> list[str]:

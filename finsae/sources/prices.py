@@ -54,6 +54,18 @@ class Market:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    def long(self) -> pd.DataFrame:
+        """Lay out long: ``date, ticker, close`` (and ``currency``), or ``month, ticker, ret``."""
+        if self.monthly is not None:
+            simple = pd.DataFrame(np.expm1(self.monthly)).rename_axis("month")
+            return _melted(simple, "ret")
+        table = _melted(self.closes.rename_axis("date"), "close")
+        return table if self.currency is None else table.assign(currency=self.currency)
+
+
+def _melted(wide: pd.DataFrame, value: str) -> pd.DataFrame:
+    return wide.melt(var_name="ticker", value_name=value, ignore_index=False).dropna().reset_index()
+
 
 def clean_prices(
     table: pd.DataFrame, where: str, *, currency: str | None = None, zone: str | None = None
