@@ -64,7 +64,12 @@ def trading_days(closes: pd.DataFrame, *, least: float = LEAST) -> Days:
     trades = ~quiet & (moved > 0) & (moved >= least * alive)
     sessions = np.bincount(weekday[trades], minlength=7)
     off = sessions < RARE * max(sessions.max(), 1)
-    filled = ~quiet & off[weekday] & (moved < least * np.maximum(alive, 1)) & (sessions.max() >= ENOUGH_WEEKS)
+    filled = (
+        ~quiet
+        & off[weekday]
+        & (moved < least * np.maximum(alive, 1))
+        & (sessions.max() >= ENOUGH_WEEKS)
+    )
     kept = closes[~(quiet | filled)]
     notes = [
         *_said(closes.index[quiet], "on which nearly nothing trades left out"),

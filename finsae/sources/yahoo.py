@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -112,9 +113,12 @@ class Yahoo:
     def _configured(self) -> Iterator[None]:
         """Have yfinance raise and not log, and keep nothing on disk.
 
-        Its caches hold cookies as pickles: where the place of a cache is no folder, it does
-        without.
+        Its caches on disk hold cookies as pickles: where their place is no folder, it does without.
+        The one in memory holds answers, those that were unreadable, too.
         """
+        from yfinance.data import YfData
+
+        YfData.cache_get.cache_clear()
         settings = self._yfinance.config.debug
         hidden, logger = settings.hide_exceptions, logging.getLogger("yfinance")
         level = logger.level
@@ -122,7 +126,10 @@ class Yahoo:
         settings.hide_exceptions = False
         logger.setLevel(logging.CRITICAL)
         try:
-            yield
+            with warnings.catch_warnings():
+                # what yfinance asks of pandas is to be mended there
+                warnings.simplefilter("ignore", DeprecationWarning)
+                yield
         finally:
             settings.hide_exceptions = hidden
             logger.setLevel(level)
