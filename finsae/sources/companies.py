@@ -98,7 +98,8 @@ def _codes_of_the_day(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], lis
     sic = codes_as_of(codes, days.set_axis(folded["ticker"]))
     coded = set(codes.loc[codes["sic"].notna(), "ticker"])
     late = [str(ticker) for ticker in sic.index[sic.isna()] if ticker in coded]
-    return folded.assign(sic=sic.to_numpy()), contradicting, late
+    folded["sic"] = sic.set_axis(folded.index)
+    return folded, contradicting, late
 
 
 def _rows(

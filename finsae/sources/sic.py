@@ -136,8 +136,8 @@ def codes_as_of(codes: pd.DataFrame, days: pd.Series[Any]) -> pd.Series[Any]:
         right_on="date",
         by="ticker",
     ).sort_values("place")
-    sic = found["sic"].astype(object)
-    return pd.Series(sic.where(sic.notna(), None).to_numpy(), index=days.index, name="sic")
+    sic = [code if isinstance(code, str) else None for code in found["sic"]]
+    return pd.Series(sic, index=days.index, name="sic", dtype=object)
 
 
 def _contradicting(codes: pd.DataFrame) -> pd.Series[bool]:

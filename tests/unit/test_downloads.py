@@ -1,4 +1,4 @@
-"""Yahoo, through yfinance itself, and Stooq, against a server over TLS with real services' faults."""
+"""Yahoo, through yfinance itself, and Stooq, against a server over TLS with real faults."""
 
 import datetime
 import json
@@ -390,7 +390,7 @@ def test_a_damaged_batch_is_fetched_again(stooqs, tmp_path):
 class Planned:
     """A source that answers from a list."""
 
-    name, settings = "planned", {}  # noqa: RUF012
+    name, settings = "planned", {}
 
     def __init__(self, answers):
         self.answers = answers
