@@ -9,7 +9,16 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, fetch, labels, probe, questions, study
+from finsae.cli import (
+    autoencoder,
+    companies,
+    fetch,
+    fetch_prices,
+    labels,
+    probe,
+    questions,
+    study,
+)
 from finsae.cli.backtest import backtest
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
@@ -40,6 +49,7 @@ for command in (
     study.report,
 ):
     app.command()(command)
+fetch.app.command("prices")(fetch_prices.prices)
 app.add_typer(fetch.app, name="fetch")
 
 

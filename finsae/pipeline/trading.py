@@ -17,7 +17,14 @@ from finsae.config import Run
 from finsae.features import Features
 from finsae.methods import BASELINES
 from finsae.pairs import published
-from finsae.pipeline.footing import Windows, at_least, made_of, windows, with_features
+from finsae.pipeline.footing import (
+    Windows,
+    at_least,
+    made_of,
+    need_daily_closes,
+    windows,
+    with_features,
+)
 from finsae.pipeline.methods import Readings, clusterings, reading_of, readings, similarities
 from finsae.plugins import make
 from finsae.result import Result
@@ -87,6 +94,7 @@ def run_backtest(
     run = run or Run()
     settings = run.backtest
     at_least(candidates=settings.candidates, pairs=settings.pairs, draws=settings.draws)
+    need_daily_closes(universe)
     dates = windows(universe, run)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
     traded = _tradable(universe, features, run, dates=dates, methods=names)
@@ -283,6 +291,7 @@ def run_published(
     """
     run = run or Run()
     one_of("protocol", protocol, PROTOCOLS[1:])
+    need_daily_closes(universe)
     dates = windows(universe, run)
     names = list(methods or [*readings(features), *BASELINES])
     traded = _tradable(universe, features, run, dates=dates, methods=names)

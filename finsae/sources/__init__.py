@@ -2,11 +2,23 @@
 
 from finsae.sources.clusters import read_clusters
 from finsae.sources.edgar import read_edgar_corpus
-from finsae.sources.files import read_labels, read_prices, read_universe, with_prices
+from finsae.sources.files import (
+    Priced,
+    open_prices,
+    read_labels,
+    read_prices,
+    read_universe,
+    with_prices,
+)
 from finsae.sources.sample import sample
+from finsae.sources.sic import codes_as_of, read_codes
 
 __all__ = [
+    "Priced",
+    "codes_as_of",
+    "open_prices",
     "read_clusters",
+    "read_codes",
     "read_edgar_corpus",
     "read_labels",
     "read_prices",
