@@ -8,6 +8,7 @@ symbol, filling) repeats what they say.
 from finsae.plots.companies import company_map, contributions, heat_map
 from finsae.plots.money import equity
 from finsae.plots.scores import by_year, leaderboard, paired_differences
+from finsae.plots.spread import spread
 
 __all__ = [
     "by_year",
@@ -17,4 +18,5 @@ __all__ = [
     "heat_map",
     "leaderboard",
     "paired_differences",
+    "spread",
 ]
