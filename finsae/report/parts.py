@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import unescape
 from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
-import plotly.graph_objects as go
 from markupsafe import Markup, escape
+
+from finsae import plots
 
 MARKED = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
 
@@ -49,8 +49,7 @@ class Figure:
     ----------
     id : str
         Its name in the page.
-    specs : list of dict
-        Of each: title, reading, alt, and plotly's data and layout.
+    drawings : list of finsae.plots.Figure
     choices : list of str
         The switch's words, one per figure; empty for a single one.
     search : bool
@@ -58,10 +57,15 @@ class Figure:
     """
 
     id: str
-    specs: Sequence[Mapping[str, Any]]
+    drawings: Sequence[plots.Figure]
     choices: Sequence[str] = ()
     search: bool = False
     kind: ClassVar[str] = "figure"
+
+    @property
+    def specs(self) -> list[dict[str, Any]]:
+        """What the page draws of each: plotly's data and layout; the words are text of the page."""
+        return [_spec(drawing) for drawing in self.drawings]
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,14 @@ class Table:
         return len(self.rows) > 24
 
 
+def _spec(drawing: plots.Figure) -> dict[str, Any]:
+    spec: dict[str, Any] = json.loads(drawing.plotly().to_json())
+    words = spec["layout"].pop("meta")
+    del spec["layout"]["title"]
+    spec["layout"]["margin"]["t"] = 28
+    return {**spec, **words, "title": drawing.title}
+
+
 Part = Words | Facts | Commands | Figure | Row | Table
 
 
@@ -121,19 +133,10 @@ class Section:
 
 
 def figure(
-    name: str, *figures: go.Figure, choices: Sequence[str] = (), search: bool = False
+    name: str, *drawings: plots.Figure, choices: Sequence[str] = (), search: bool = False
 ) -> Figure:
-    """Make a part of plotly figures; title and words leave the drawing and become text."""
-    return Figure(name, [_spec(drawn) for drawn in figures], choices=choices, search=search)
-
-
-def _spec(drawn: go.Figure) -> dict[str, Any]:
-    spec = json.loads(drawn.to_json())
-    words = spec["layout"].pop("meta")
-    title = spec["layout"].pop("title")["text"]
-    spec["layout"]["margin"]["t"] = 28
-    # plotly reads a little markup, so the title was escaped for it; here it is plain text again
-    return {**spec, **words, "title": unescape(title)}
+    """Make a part of a figure, or of several that share a place."""
+    return Figure(name, drawings, choices=choices, search=search)
 
 
 def table(
