@@ -16,14 +16,14 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
-from matplotlib.lines import Line2D
 
 from finsae.plots.screen import limits
 from finsae.plots.spec import Axis, Bars, Cells, Figure, Layer, Line, Panel, Places, Points, Rule
 from finsae.plots.style import GREY, INK, RULE, SEQUENTIAL, TWO_SIDED, short
 
 LETTERS = 40  # in a line of a name
-PIXELS = 112  # of the screen's height to one inch of paper
+NARROW = 5.0  # inches of width below which the height shrinks with it
+PIXELS = 132  # of the screen's height to one inch of paper
 DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
 MARKERS = {
     "circle": "o", "circle-open": "o", "square": "s", "diamond": "D", "triangle-up": "^",
@@ -43,7 +43,8 @@ STYLE: dict[Any, Any] = {
 def draw(figure: Figure, *, width: float = 7.0, titled: bool = True) -> Drawing:
     """Draw a specification."""
     with _styled():
-        size = (width, figure.height / PIXELS + (0.3 if figure.legend else 0.0))
+        tall = figure.height / PIXELS * min(1.0, width / NARROW)
+        size = (width, tall + (0.3 if figure.legend else 0.0))
         drawn = Drawing(figsize=size, layout="constrained")
         FigureCanvasSVG(drawn)
         shares = [panel.share for panel in figure.panels]
@@ -152,14 +153,11 @@ def _(layer: Line, place: Axes, panel: Panel) -> None:
     if layer.low is not None and layer.high is not None:
         ends = [_values(end, panel.y) for end in (layer.low, layer.high)]
         place.fill_between(x, *ends, color=layer.colour, alpha=0.18, linewidth=0)
-    name = layer.name if layer.name and not layer.again else None
-    line = Line2D(
+    place.plot(
         x, y, color=layer.colour, linestyle=DASHES[layer.dash], linewidth=0.7 * layer.width,
         marker="o" if layer.marked else "", markersize=3,
+        label=layer.name if layer.name and not layer.again else "_line",
     )  # fmt: skip
-    line.set_label(name or "_line")
-    place.add_line(line)
-    place.autoscale_view()
 
 
 @_put.register

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -12,8 +13,12 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from finsae import plots
+from finsae.plots.spec import Cells
 
 MARKED = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
+
+
+PRINTED = 2  # figures of one place that are printed one below the other
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,11 @@ class Figure:
     kind: ClassVar[str] = "figure"
 
     @property
+    def printed(self) -> Sequence[plots.Figure]:
+        """What is drawn on paper: all, or the first where there is one for every method."""
+        return self.drawings if len(self.drawings) <= PRINTED else self.drawings[:1]
+
+    @property
     def specs(self) -> list[dict[str, Any]]:
         """What the page draws of each: plotly's data and layout; the words are text of the page."""
         return [_spec(drawing) for drawing in self.drawings]
@@ -74,6 +84,18 @@ class Row:
 
     figures: Sequence[Figure]
     kind: ClassVar[str] = "row"
+
+    @property
+    def beside(self) -> bool:
+        """Whether there is room for them side by side on paper too: matrices, no long names."""
+        layers = [
+            layer
+            for part in self.figures
+            for drawing in part.drawings
+            for panel in drawing.panels
+            for layer in panel.layers
+        ]
+        return all(isinstance(layer, Cells) for layer in layers)
 
 
 class Cell(NamedTuple):
@@ -110,6 +132,30 @@ class Table:
     def long(self) -> bool:
         """Whether the table gets a scroll bar of its own."""
         return len(self.rows) > 24
+
+    @property
+    def widths(self) -> list[float]:
+        """Shares of the paper's width that the columns get, by how long their texts are.
+
+        A browser finds better ones by itself, but a PDF of long tables would take minutes so.
+        """
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        needs = [_room(*column) for column in zip(self.columns, columns, strict=True)]
+        return [round(100 * need / sum(needs), 2) for need in needs]
+
+
+def _room(head: str, cells: Sequence[Cell]) -> float:
+    """Letters that a column should have room for: its longest word, and more for long texts."""
+    texts = [Markup(cell.text).striptags() for cell in cells]
+    # an interval is broken before its bracket only
+    words = [
+        word
+        for text, cell in zip(texts, cells, strict=True)
+        for word in (text.split(" [") if cell.number else text.split())
+    ]
+    word = max(map(len, [*words, *head.split()]), default=1)
+    long = sorted(map(len, texts))[int(0.9 * (len(texts) - 1))] if texts else 0
+    return 3 + max(min(word, 26), min(long, 12 + long**0.75))
 
 
 def _spec(drawing: plots.Figure) -> dict[str, Any]:
@@ -191,3 +237,17 @@ def marked(text: str) -> Markup:
         for i, part in enumerate(parts)
     ]
     return Markup("").join(pieces)
+
+
+def joined(text: str) -> str:
+    """Keep an interval on one line: ``0.43 [0.40, 0.46]`` is broken before its bracket only."""
+    return text.replace(", ", ",\u00a0")
+
+
+def base64(text: str) -> str:
+    """Write a text as a data address wants it."""
+    return b64encode(text.encode()).decode()
+
+
+FILTERS = {"joined": joined, "base64": base64}
+"""What the templates call."""
