@@ -9,7 +9,7 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, labels, probe, questions, study
+from finsae.cli import autoencoder, companies, explore, labels, probe, questions, study
 from finsae.cli.backtest import backtest
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
@@ -38,6 +38,7 @@ for command in (
     backtest,
     probe.probe,
     study.report,
+    explore.explore,
 ):
     app.command()(command)
 

@@ -20,7 +20,7 @@ LEVELS = [
     {"benchmark"},
     {"pipeline"},
     {"plots"},
-    {"report"},
+    {"report", "explorer"},
     {"console"},
     {"cli"},
 ]
