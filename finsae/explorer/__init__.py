@@ -1,4 +1,4 @@
-"""A features folder in the browser: peers with reasons, features, pairs, clusters, later returns."""
+"""A features folder in the browser: peers and why, features, pairs, clusters, later returns."""
 
 from finsae.explorer.opening import open_explorer
 from finsae.explorer.questions import Explorer

@@ -56,8 +56,11 @@ class Later:
         """Give lines of prices, 100 on the first day that all have, and all correlations."""
         known = [ticker for ticker in tickers if ticker in self._prices.columns]
         closes = self._prices[known].dropna()
-        closes = closes.iloc[np.unique(np.linspace(0, len(closes) - 1, POINTS).astype(int))] \
-            if len(closes) > POINTS else closes
+        closes = (
+            closes.iloc[np.unique(np.linspace(0, len(closes) - 1, POINTS).astype(int))]
+            if len(closes) > POINTS
+            else closes
+        )
         lines = closes / closes.iloc[0] * 100 if len(closes) else closes
         return {
             **self.period(),

@@ -12,10 +12,11 @@ from finsae.explorer.later import Later
 from finsae.explorer.questions import Explorer
 from finsae.features import Features
 from finsae.features.table import LABELS
-from finsae.pipeline import embed, load_features, open_universe, windows
+from finsae.pipeline import build_features, embed, open_universe, windows
 from finsae.pipeline.methods import reading_of
 from finsae.pipeline.reading import features_folder
 from finsae.sources import sample
+from finsae.universe import Universe
 
 SAMPLE = "sample"
 
@@ -35,27 +36,31 @@ def open_explorer(folder: str | None, data: Data) -> Explorer:
     DataError
         If the folder holds no features, or the prices cannot be used.
     """
-    features = load_features(folder)
-    place = Path(folder) if folder else features_folder(sample(), Reading())
-    labels = place / LABELS
+    universe = None if folder else sample()
+    features = Features.load(folder) if folder else build_features(universe, Reading())
     texts = features.companies["description"].astype(str).tolist()
     model = reading_of(features).model
 
+    def labels() -> pd.DataFrame | None:
+        place = Path(folder) if universe is None else features_folder(universe, Reading())
+        return pd.read_parquet(place / LABELS) if (place / LABELS).is_file() else None
+
     def later() -> Later | None:
-        return _later(features, data)
+        return _later(features, data, universe)
 
     given = later() if data.prices else None  # a mistake of the user's is said at once
     return Explorer(
         features,
-        labels=pd.read_parquet(labels) if labels.is_file() else None,
+        labels=labels,
         embed=lambda: np.asarray(embed(texts, "minilm" if model == "tfidf" else model)),
         later=(lambda: given) if data.prices else later,
     )
 
 
-def _later(features: Features, data: Data) -> Later | None:
+def _later(features: Features, data: Data, universe: Universe | None) -> Later | None:
     own = features.provenance.get("universe", {}).get("source") == SAMPLE
     if not data.prices and not own:
         return None
-    universe = open_universe(data, features)
+    if universe is None or data.prices:
+        universe = open_universe(data, features)
     return Later(universe, windows(universe, Run(data=data)).cut)

@@ -32,6 +32,8 @@ Answer = dict[str, Any]
 
 SHOWN = 24
 """Features of a company, the strongest first."""
+PARTS = ("returns", "labels", "clusters", "embedding")
+"""What is made after the start, in this order."""
 CARRIERS = 3
 """Features named beside a peer."""
 OWNERS = 15
@@ -50,58 +52,61 @@ class Explorer:
     ----------
     features : Features
         As `finsae.build_features` returns them.
-    labels : DataFrame, optional
-        Of `finsae label`: ``id, labeller, score, words``.
+    labels : callable, optional
+        Gives the table of `finsae label` (``id, labeller, score``), or None where there is none.
     embed : callable, optional
-        Gives the descriptions' embeddings [n, d]; called once, by `prepare`.
+        Gives the descriptions' embeddings [n, d].
     later : callable, optional
-        Gives the returns after the cut (`Later`), or None where there are no prices; called once,
-        by `prepare`.
+        Gives the returns after the cut (`Later`), or None where there are no prices. All three are
+        called once, by `prepare`.
 
     Attributes
     ----------
     method : str
         How the features call themselves: "SAE", "Word features", ...
     waiting : dict of str to str
-        What is still being made (embedding, clusters, returns), or why it cannot be had.
+        What is still being made (of `PARTS`), or why it cannot be had.
     """
 
     def __init__(
         self,
         features: Features,
         *,
-        labels: pd.DataFrame | None = None,
+        labels: Callable[[], pd.DataFrame | None] | None = None,
         embed: Callable[[], FloatArray] | None = None,
         later: Callable[[], Later | None] | None = None,
     ) -> None:
         reading = {**vars(reading_of(features)), "idf": False, "strongest": 0}
         # weighed once; whatever weighs features itself must not do so again
-        known = replace(
-            weigh_all(features), provenance={**features.provenance, "reading": reading}
-        )
+        known = replace(weigh_all(features), provenance={**features.provenance, "reading": reading})
         self.known = known
         self.method = method_label(next(iter(readings(features))))
-        self.waiting = dict.fromkeys(("embedding", "clusters", "returns"), "is being made")
-        self._makers = {"embedding": embed, "returns": later}
+        self.waiting = dict.fromkeys(PARTS, "is being made")
+        self._makers = {"embedding": embed, "returns": later, "labels": labels}
         self._matrix = sparse.csr_array(known.matrix.astype(np.float64))
         self._squares = self._matrix.power(2)
-        self._labels = None if labels is None else labels.set_index("id")
+        self._labels: pd.DataFrame | None = None
         self._unit: FloatArray | None = None
         self._later: Later | None = None
         self._clusters: Clusters | None = None
         self._altered = lru_cache(maxsize=2)(self._alter)
 
     def prepare(self) -> None:
-        """Make what takes longer than an answer may: returns, clusters, embeddings, in this order.
+        """Make what takes longer than an answer may.
 
         What cannot be had leaves its reason in `waiting`; everything else is answered meanwhile.
         """
-        for name in ("returns", "clusters", "embedding"):
+        for name in PARTS:
             try:
                 getattr(self, f"_make_{name}")()
                 self.waiting.pop(name)
             except (DataError, OSError) as error:
                 self.waiting[name] = str(error)
+
+    def _make_labels(self) -> None:
+        maker = self._makers["labels"]
+        found = None if maker is None else maker()
+        self._labels = None if found is None else found.set_index("id")
 
     def _make_embedding(self) -> None:
         maker = self._makers["embedding"]
@@ -118,7 +123,9 @@ class Explorer:
         self._later = found
 
     def _make_clusters(self) -> None:
-        self._clusters = Clusters.of(self.known)
+        made = Clusters.of(self.known)
+        made.opened(0)  # the first one opened loads what the others need
+        self._clusters = made
 
     def state(self) -> Answer:
         """Say what is explored, and what is not ready yet."""
@@ -148,6 +155,7 @@ class Explorer:
             Peers by each method, at most 50.
         """
         row = self.known.position(ticker)
+        altered = self._checked(weights)
         k = min(max(k, 1), MOST_PEERS)
         return {
             **self._card(ticker),
@@ -155,7 +163,7 @@ class Explorer:
             "cluster": self._clusters.of_company(row) if self._clusters else None,
             "features": self._own(row, weights),
             "methods": [
-                self._by_features(row, self._checked(weights), k),
+                self._by_features(row, altered, k),
                 self._by_code(row, k),
                 self._by_embedding(row, k),
             ],
@@ -164,7 +172,9 @@ class Explorer:
     def features(self) -> list[list[Any]]:
         """List the features that any company has, the commonest first: id, label, companies."""
         names = self.known.names
-        names = names[names["companies"] > 0].sort_values("companies", ascending=False, kind="stable")
+        names = names[names["companies"] > 0].sort_values(
+            "companies", ascending=False, kind="stable"
+        )
         columns = names.index, names["label"], names["companies"]
         return [[int(i), str(label), int(count)] for i, label, count in zip(*columns, strict=True)]
 

@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "finsae", ""
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's own name
+    def do_GET(self) -> None:
         """Answer a question, or send a part of the page."""
         try:
             trusted = self.server.trusts(self.headers.get("Host"))

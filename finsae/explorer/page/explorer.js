@@ -63,14 +63,14 @@
     if (mine === asking) main.setAttribute("aria-busy", "false");
   }
 
-  function table(caption, heads, rows) {
+  function table(caption, heads, rows, kind = null) {
     const top = heads.map((head) =>
       el("th", { scope: "col", class: head.number && "number" }, head.text ?? head),
     );
     const body = rows.map((row) => el("tr", {}, row.map((cell, i) =>
       cell instanceof HTMLTableCellElement ? cell
         : el("td", { class: heads[i].number && "number" }, cell))));
-    return el("div", { class: "scroll" }, el("table", {}, caption && el("caption", {}, caption),
+    return el("div", { class: "scroll" }, el("table", { class: kind }, caption && el("caption", {}, caption),
       el("thead", {}, el("tr", {}, top)), el("tbody", {}, body)));
   }
   const right = (text) => ({ text, number: true });
@@ -82,14 +82,13 @@
     if (peer.before === null) return el("span", { class: "new" }, " new");
     const by = peer.before - rank;
     if (!by) return null;
-    return el("span", { class: by > 0 ? "up" : "quiet" }, by > 0 ? ` ▲${by}` : ` ▼${-by}`,
-      el("span", { class: "quiet" }, ""));
+    return el("span", { class: by > 0 ? "up" : "quiet" }, by > 0 ? ` ▲${by}` : ` ▼${-by}`);
   }
 
   function peerTable(method) {
     const later = state.returns;
     const most = Math.max(...method.peers.map((peer) => peer.similarity), 1e-9);
-    const heads = ["Chart", "Peer", right(method.name === "sic" ? "Digits" : "Similarity")];
+    const heads = ["", "Peer", right(method.name === "sic" ? "Digits" : "Similarity")];
     if (later) heads.push(right("Later corr."));
     const rows = method.peers.map((peer, i) => {
       const because = (peer.features || []).map((item) => item.label).join("; ");
@@ -114,7 +113,7 @@
       ? [el("p", { class: "quiet" }, `No longer among them: ${method.gone.map((g) => g.ticker).join(", ")}`)]
       : [];
     return el("section", { class: "panel", "data-method": method.name, "aria-label": `Peers by ${method.label}` },
-      method.peers.length ? table(`Peers by ${method.label}`, heads, rows) : el("h3", {}, `Peers by ${method.label}`),
+      method.peers.length ? table(`Peers by ${method.label}`, heads, rows, "second") : el("h3", {}, `Peers by ${method.label}`),
       method.waiting && el("p", { class: "notice" }, `Embedding: ${method.waiting}`),
       method.note && el("p", { class: "quiet" }, method.note), mean, gone);
   }
@@ -136,7 +135,7 @@
           onchange: (event) => weigh(feature.id, event.target.checked ? 1 : 0, 0),
         }),
         el("td", {}, el("a", { href: to("feature", feature.id), class: weight ? null : "off" }, feature.label),
-          el("small", {}, `${feature.companies} companies, ${percent(feature.share)} of this one`)),
+          el("small", {}, `in ${feature.companies} companies; ${percent(feature.share)} of this one`)),
         el("td", {}, el("input", {
           type: "range", min: 0, max: 3, step: 0.25, value: weight, "data-weight": feature.id,
           "aria-label": `Weight of ${name}`, "aria-valuetext": `${weight} times`,
@@ -189,7 +188,7 @@
         type: "button", disabled: !weights.size,
         onclick: () => { weights.clear(); history.replaceState(null, "", to("company", company)); refresh(); },
       }, "Reset all")),
-      table("", ["Use", "Feature", "Weight"], featureRows(found.features)));
+      table("", ["Use", "Feature", "Weight"], featureRows(found.features), "second"));
     const facts = [found.industry, found.cluster !== null && found.cluster !== undefined
       ? link(`cluster ${found.cluster}`, "cluster", found.cluster) : null].filter(Boolean);
     return [
@@ -197,7 +196,7 @@
       el("p", { class: "quiet" }, facts.flatMap((fact, i) => (i ? [" · ", fact] : [fact]))),
       el("details", {}, el("summary", {}, "Description"), el("p", { class: "text" }, found.description)),
       el("div", { class: "with-side" },
-        el("div", {}, el("div", { class: "columns" }, found.methods.map(peerTable)),
+        el("div", {}, el("div", { class: "columns methods" }, found.methods.map(peerTable)),
           el("div", { id: "later" }, await laterPanel())),
         side),
     ];
@@ -276,7 +275,7 @@
       const points = line.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
       root.append(svg("polyline", { points, class: "line", stroke: COLOURS[found.tickers.indexOf(name)] }));
     }
-    return el("figure", { style: null, class: "figure" },
+    return el("figure", {},
       el("figcaption", { class: "quiet" }, `Price without dividends, ${found.days[0]} = 100`), root);
   }
 
@@ -345,7 +344,7 @@
       weights.size ? el("p", { class: "notice" }, `${weights.size} features are switched off or weighted here.`) : null,
       el("p", {}, `They share ${found.shared} features; the ${found.features.length} listed carry ${number(shared, 3)} of it.`,
         found.later === null ? "" : ` Correlation of their monthly returns after the cut: ${number(found.later)}.`),
-      el("p", { class: "quiet" }, "Marked: the words on which shared features fire, the darker the more they add."),
+      el("p", { class: "quiet" }, "Marked: the words on which shared features fire, the stronger the more they add."),
       el("p", { class: "tools" }, pick(null, "mark all features")),
       texts,
       el("div", { class: "columns" },
@@ -493,11 +492,11 @@
     const before = JSON.stringify(state.waiting);
     state = await ask("state");
     const busy = describe();
-    if (before && before !== JSON.stringify(state.waiting)) (location.hash.startsWith("#c") || !location.hash ? refreshView() : null);
+    const changed = before !== JSON.stringify(state.waiting);
+    if (changed && /^(#company|$)/.test(location.hash)) refresh();
+    else if (changed && location.hash.startsWith("#cluster")) route();
     if (busy) setTimeout(() => watch().catch(fail), 700);
   }
-
-  const refreshView = () => (/^#(company|$)/.test(location.hash) || !location.hash ? refresh() : route());
 
   async function begin() {
     state = await ask("state");
