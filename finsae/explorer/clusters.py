@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -57,12 +57,12 @@ class Clusters:
         """Label of a company's cluster."""
         return int(self.labels[row])
 
-    def listed(self, industry: Callable[[Any], str]) -> list[dict[str, Any]]:
-        """List clusters of two or more; `industry` names that of a ticker."""
+    def listed(self, industries: Mapping[str, str]) -> list[dict[str, Any]]:
+        """List clusters of two or more; `industries` has their names by ticker."""
         index, found = self.features.companies.index, []
         for label in np.flatnonzero(self.sizes > 1):
             members = index[self.labels == label]
-            mix = Counter(filter(None, map(industry, members))).most_common(2)
+            mix = Counter(industries[t] for t in members if industries[t]).most_common(2)
             found.append(
                 {
                     "label": int(label),

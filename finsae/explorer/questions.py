@@ -85,6 +85,7 @@ class Explorer:
         self._makers = {"embedding": embed, "returns": later, "labels": labels}
         self._matrix = sparse.csr_array(known.matrix.astype(np.float64))
         self._squares = self._matrix.power(2)
+        self._names, self._industries = _named(known.companies), _industry(known.companies)
         self._labels: pd.DataFrame | None = None
         self._unit: FloatArray | None = None
         self._later: Later | None = None
@@ -141,7 +142,7 @@ class Explorer:
 
     def companies(self) -> list[list[str]]:
         """List all companies: ticker, name, industry."""
-        return [[str(t), self._name(t), self._industry(t)] for t in self.known.companies.index]
+        return [[t, name, self._industries[t]] for t, name in self._names.items()]
 
     def company(self, ticker: str, *, weights: Mapping[int, float], k: int = 10) -> Answer:
         """Show a company's features, and its peers by every method.
@@ -182,7 +183,7 @@ class Explorer:
         """Open a feature: its label and score, the companies that have it, where it fires."""
         found = describe(self.known, number, top=OWNERS)
         owners = np.flatnonzero(self.known.matrix[:, [number]].toarray().ravel())
-        industries = Counter(self._industry(self.known.companies.index[row]) for row in owners)
+        industries = Counter(self._industries[self.known.companies.index[row]] for row in owners)
         facts = self.known.names.loc[number]
         return {
             **found,
@@ -193,7 +194,7 @@ class Explorer:
             "label_score": self._scored(number),
             "industries": industries.most_common(5),
             "strongest": [
-                {**owner, "name": self._name(owner["ticker"])} for owner in found["strongest"]
+                {**owner, "name": self._names[owner["ticker"]]} for owner in found["strongest"]
             ],
         }
 
@@ -207,7 +208,7 @@ class Explorer:
         """List the clusters, the largest first."""
         if self._clusters is None:
             return {"waiting": self.waiting.get("clusters"), "clusters": []}
-        return {"waiting": None, "clusters": self._clusters.listed(self._industry)}
+        return {"waiting": None, "clusters": self._clusters.listed(self._industries)}
 
     def cluster(self, label: int) -> Answer:
         """Open a cluster: its members, what they share, who is nearly in it."""
@@ -343,13 +344,19 @@ class Explorer:
         return dict(plain({"score": row["score"], "labeller": row["labeller"]}))
 
     def _card(self, ticker: Any) -> Answer:  # noqa: ANN401 - an index label
-        name, industry = self._name(ticker), self._industry(ticker)
-        return {"ticker": str(ticker), "name": name, "industry": industry}
+        return {
+            "ticker": str(ticker),
+            "name": self._names[ticker],
+            "industry": self._industries[ticker],
+        }
 
-    def _name(self, ticker: Any) -> str:  # noqa: ANN401 - an index label
-        name = self.known.companies.at[ticker, "name"]
-        return "" if pd.isna(name) else str(name)
 
-    def _industry(self, ticker: Any) -> str:  # noqa: ANN401 - an index label
-        code = self.known.companies.at[ticker, "sic"]
-        return "" if pd.isna(code) else major_group_name(str(code))
+def _named(companies: pd.DataFrame) -> dict[str, str]:
+    """Names by ticker; "" where there is none."""
+    return companies["name"].astype(object).fillna("").astype(str).to_dict()
+
+
+def _industry(companies: pd.DataFrame) -> dict[str, str]:
+    """Names of major groups by ticker; "" where there is none."""
+    codes = companies["sic"].astype(object).fillna("").astype(str)
+    return {str(ticker): major_group_name(code) for ticker, code in codes.items()}

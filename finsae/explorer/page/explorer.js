@@ -317,7 +317,7 @@
     const buttons = [];
     const pick = (id, text) => {
       const button = el("button", {
-        type: "button", "aria-pressed": id === chosen,
+        type: "button", "aria-pressed": String(id === chosen),
         onclick: () => {
           chosen = id;
           for (const [other, item] of buttons) item.setAttribute("aria-pressed", String(other === id));
