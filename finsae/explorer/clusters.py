@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
@@ -20,59 +19,59 @@ SHARED = 12
 """Features shown of an opened cluster."""
 NAMED = 2
 """Features that name a cluster in the list."""
+READ = 8
+"""Members whose texts name an opened cluster: those most like the others."""
 NEAR = 8
 """Outsiders shown."""
 
 
 class Clusters:
-    """Clusters with what sets each apart.
+    """Companies clustered by their features (`finsae.pipeline.reasons.own_clusters`).
+
+    Parameters
+    ----------
+    features : Features
+        As compared.
+    industries : mapping of str to str
+        By ticker.
 
     Attributes
     ----------
     labels : ndarray [n]
         0 is the largest cluster.
-    excess : ndarray [clusters, F], float32
-        Share of members that have a feature, less the share of all others.
+    listed : list of dict
+        Clusters of two or more, the largest first.
     """
 
-    def __init__(self, features: Features, labels: npt.NDArray[np.int64]) -> None:
-        self.features, self.labels = features, labels
-        n, count = len(labels), int(labels.max(initial=-1)) + 1
-        member = sparse.csr_array((np.ones(n), (labels, np.arange(n))), shape=(count, n))
-        has = sparse.csr_array(features.matrix > 0).astype(np.float32)
-        self.sizes = np.bincount(labels, minlength=count)
-        inside = (member @ has).toarray().astype(np.float32)
-        whole = inside.sum(axis=0)
-        others = np.maximum(n - self.sizes, 1)[:, None].astype(np.float32)
-        self.share = inside / np.maximum(self.sizes, 1)[:, None].astype(np.float32)
-        self.excess = self.share - (whole - inside) / others
-
-    @classmethod
-    def of(cls, features: Features) -> Clusters:
-        """Cluster companies by their features (`finsae.pipeline.reasons.own_clusters`)."""
+    def __init__(self, features: Features, industries: Mapping[str, str]) -> None:
+        self.features = features
         codes, _ = pd.factorize(own_clusters(features).to_numpy(), sort=True)
-        return cls(features, np.asarray(codes, dtype=np.int64))
+        self.labels = np.asarray(codes, dtype=np.int64)
+        n, count = len(codes), int(codes.max(initial=-1)) + 1
+        member = sparse.csr_array((np.ones(n), (codes, np.arange(n))), shape=(count, n))
+        has = sparse.csr_array(features.matrix > 0).astype(np.float32)
+        self.sizes = np.bincount(codes, minlength=count)
+        inside = (member @ has).toarray().astype(np.float32)
+        others = np.maximum(n - self.sizes, 1)[:, None].astype(np.float32)
+        self._share = inside / np.maximum(self.sizes, 1)[:, None].astype(np.float32)
+        self._excess = self._share - (inside.sum(axis=0) - inside) / others
+        self.listed = [
+            self._listed(label, industries) for label in range(count) if self.sizes[label] > 1
+        ]
 
     def of_company(self, row: int) -> int:
         """Label of a company's cluster."""
         return int(self.labels[row])
 
-    def listed(self, industries: Mapping[str, str]) -> list[dict[str, Any]]:
-        """List clusters of two or more; `industries` has their names by ticker."""
-        index, found = self.features.companies.index, []
-        for label in np.flatnonzero(self.sizes > 1):
-            members = index[self.labels == label]
-            mix = Counter(industries[t] for t in members if industries[t]).most_common(2)
-            found.append(
-                {
-                    "label": int(label),
-                    "size": int(self.sizes[label]),
-                    "name": "; ".join(item["label"] for item in self._shared(label, NAMED)),
-                    "industries": mix,
-                    "members": [str(ticker) for ticker in members[:NEAR]],
-                }
-            )
-        return found
+    def _listed(self, label: int, industries: Mapping[str, str]) -> dict[str, Any]:
+        members = [str(t) for t in self.features.companies.index[self.labels == label]]
+        return {
+            "label": label,
+            "size": len(members),
+            "name": "; ".join(item["label"] for item in self._shared(label, NAMED)),
+            "industries": Counter(industries[t] for t in members if industries[t]).most_common(2),
+            "members": members[:NEAR],
+        }
 
     def opened(self, label: int) -> dict[str, Any]:
         """Say who is in a cluster and who nearly, and what its members share.
@@ -90,21 +89,21 @@ class Clusters:
         outside = similarity.drop(inside.index).sort_values(ascending=False, kind="stable")
         return {
             "label": label,
-            "name": cluster_name(self.features, rows),
+            "name": cluster_name(self.features, rows[np.argsort(-similarity.iloc[rows])[:READ]]),
             "features": self._shared(label, SHARED),
             "members": _listed(inside),
             "outsiders": _listed(outside.head(NEAR)),
         }
 
     def _shared(self, label: int, top: int) -> list[dict[str, Any]]:
-        excess, labels = self.excess[label], self.features.names["label"]
+        excess, labels = self._excess[label], self.features.names["label"]
         best = [int(i) for i in np.argsort(-excess, kind="stable")[:top] if excess[i] > 0]
         return [
             {
                 "id": i,
                 "label": str(labels.iloc[i]),
-                "inside": float(self.share[label, i]),
-                "outside": float(self.share[label, i] - excess[i]),
+                "inside": float(self._share[label, i]),
+                "outside": float(self._share[label, i] - excess[i]),
             }
             for i in best
         ]

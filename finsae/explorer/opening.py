@@ -36,13 +36,12 @@ def open_explorer(folder: str | None, data: Data) -> Explorer:
     DataError
         If the folder holds no features, or the prices cannot be used.
     """
-    universe = None if folder else sample()
-    features = Features.load(folder) if folder else build_features(universe, Reading())
+    features, universe = _opened(folder)
     texts = features.companies["description"].astype(str).tolist()
     model = reading_of(features).model
 
     def labels() -> pd.DataFrame | None:
-        place = Path(folder) if universe is None else features_folder(universe, Reading())
+        place = features_folder(universe, Reading()) if universe else Path(str(folder))
         return pd.read_parquet(place / LABELS) if (place / LABELS).is_file() else None
 
     def later() -> Later | None:
@@ -55,6 +54,13 @@ def open_explorer(folder: str | None, data: Data) -> Explorer:
         embed=lambda: np.asarray(embed(texts, "minilm" if model == "tfidf" else model)),
         later=(lambda: given) if data.prices else later,
     )
+
+
+def _opened(folder: str | None) -> tuple[Features, Universe | None]:
+    if folder:
+        return Features.load(folder), None
+    universe = sample()
+    return build_features(universe, Reading()), universe
 
 
 def _later(features: Features, data: Data, universe: Universe | None) -> Later | None:

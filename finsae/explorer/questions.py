@@ -82,7 +82,7 @@ class Explorer:
         self.known = known
         self.method = method_label(next(iter(readings(features))))
         self.waiting = dict.fromkeys(PARTS, "is being made")
-        self._makers = {"embedding": embed, "returns": later, "labels": labels}
+        self._embed, self._read_later, self._read_labels = embed, later, labels
         self._matrix = sparse.csr_array(known.matrix.astype(np.float64))
         self._squares = self._matrix.power(2)
         self._names, self._industries = _named(known.companies), _industry(known.companies)
@@ -105,26 +105,23 @@ class Explorer:
                 self.waiting[name] = str(error)
 
     def _make_labels(self) -> None:
-        maker = self._makers["labels"]
-        found = None if maker is None else maker()
+        found = self._read_labels() if self._read_labels else None
         self._labels = None if found is None else found.set_index("id")
 
     def _make_embedding(self) -> None:
-        maker = self._makers["embedding"]
-        if maker is None:
+        if self._embed is None:
             raise DataError("there is no embedding of these descriptions")
-        vectors = np.asarray(maker(), dtype=np.float64)
+        vectors = np.asarray(self._embed(), dtype=np.float64)
         self._unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), TINY)
 
     def _make_returns(self) -> None:
-        maker = self._makers["returns"]
-        found = None if maker is None else maker()
+        found = self._read_later() if self._read_later else None
         if found is None:
             raise DataError("there are no prices: start with --prices FILE")
         self._later = found
 
     def _make_clusters(self) -> None:
-        made = Clusters.of(self.known)
+        made = Clusters(self.known, self._industries)
         made.opened(0)  # the first one opened loads what the others need
         self._clusters = made
 
@@ -183,14 +180,15 @@ class Explorer:
         """Open a feature: its label and score, the companies that have it, where it fires."""
         found = describe(self.known, number, top=OWNERS)
         owners = np.flatnonzero(self.known.matrix[:, [number]].toarray().ravel())
-        industries = Counter(self._industries[self.known.companies.index[row]] for row in owners)
-        facts = self.known.names.loc[number]
+        tickers = self.known.companies.index[owners]
+        industries = Counter(self._industries[str(ticker)] for ticker in tickers)
+        names = self.known.names
         return {
             **found,
-            "companies": int(facts["companies"]),
+            "companies": int(names["companies"].iloc[number]),
             "compared": len(owners),
             "of": len(self.known.companies),
-            "idf": float(facts["idf"]),
+            "idf": float(names["idf"].iloc[number]),
             "label_score": self._scored(number),
             "industries": industries.most_common(5),
             "strongest": [
@@ -208,7 +206,7 @@ class Explorer:
         """List the clusters, the largest first."""
         if self._clusters is None:
             return {"waiting": self.waiting.get("clusters"), "clusters": []}
-        return {"waiting": None, "clusters": self._clusters.listed(self._industries)}
+        return {"waiting": None, "clusters": self._clusters.listed}
 
     def cluster(self, label: int) -> Answer:
         """Open a cluster: its members, what they share, who is nearly in it."""

@@ -252,7 +252,7 @@ def test_a_folder_is_opened_with_its_prices(universe, features, tmp_path):
     universe.prices.to_parquet(tmp_path / "prices.parquet")
     data = Data(prices=str(tmp_path / "prices.parquet"), cut=toy.CUT)
     opened = open_explorer(str(tmp_path / "features"), data)
-    opened._makers["embedding"] = None  # that would load the language model
+    opened._embed = None  # that would load the language model
     opened.prepare()
     assert opened.state()["returns"]["cut"] == toy.CUT
     assert opened.state()["method"] == "Word features"
