@@ -96,7 +96,8 @@ class Universe:
         table = table.assign(date=pd.to_datetime(table["date"]))
         if prices is None:
             prices = pd.DataFrame(index=pd.DatetimeIndex([], name="date"), columns=[], dtype=float)
-        known = [ticker for ticker in table.index if ticker in set(prices.columns)]
+        priced = set(prices.columns)
+        known = [ticker for ticker in table.index if ticker in priced]
         closes = prices[known].astype(float).rename_axis("date").rename_axis(columns=None)
         raw = closes if mender else None
         if mender:

@@ -12,6 +12,7 @@ from finsae.checks import DataError
 from finsae.cli import (
     autoencoder,
     companies,
+    explore,
     fetch,
     fetch_prices,
     labels,
@@ -47,6 +48,7 @@ for command in (
     backtest,
     probe.probe,
     study.report,
+    explore.explore,
 ):
     app.command()(command)
 fetch.app.command("prices")(fetch_prices.prices)
