@@ -155,7 +155,7 @@ def _room(head: str, cells: Sequence[Cell]) -> float:
     ]
     word = max(map(len, [*words, *head.split()]), default=1)
     long = sorted(map(len, texts))[int(0.9 * (len(texts) - 1))] if texts else 0
-    return 3 + max(min(word, 26), min(long, 12 + long**0.75))
+    return float(3 + max(min(word, 26), min(long, 12 + long**0.75)))
 
 
 def _spec(drawing: plots.Figure) -> dict[str, Any]:
