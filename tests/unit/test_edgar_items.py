@@ -129,7 +129,8 @@ def test_files_of_edgar_crawler_are_a_universe(tmp_path):
     w, v = Writer(1), Writer(2)
     for number, (cik, filed, text) in enumerate(
         [("320193", "2019-10-30", v.truth),
-         ("320193", "2020-10-30", f"Item 1. Business\n{w.truth}"), ("12345", "2020-03-01", ""), ("777", "2020-05-01", v.truth)]
+         ("320193", "2020-10-30", f"Item 1. Business\n{w.truth}"),
+         ("12345", "2020-03-01", ""), ("777", "2020-05-01", v.truth)]
     ):  # fmt: skip
         (tmp_path / f"{number}.json").write_text(json.dumps(crawled(cik, filed, text)))
     table = read_edgar_corpus(tmp_path)
