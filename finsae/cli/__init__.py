@@ -12,6 +12,7 @@ from finsae.checks import DataError
 from finsae.cli import autoencoder, companies, labels, probe, questions, study
 from finsae.cli.backtest import backtest
 from finsae.cli.benchmark import benchmark
+from finsae.cli.changes import changes
 from finsae.cli.options import err, out
 from finsae.cli.tune import tune
 
@@ -33,6 +34,7 @@ for command in (
     questions.search,
     questions.associations,
     questions.difference,
+    changes,
     labels.label,
     labels.score_labels,
     backtest,

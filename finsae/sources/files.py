@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from finsae.checks import DataError, nearest
-from finsae.sources.companies import clean_companies
+from finsae.filings import keyed, known_by, of_companies, to_companies
+from finsae.sources.companies import LAG, clean_companies
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
 from finsae.sources.prices import clean_prices
@@ -35,14 +36,20 @@ def read_universe(
     *,
     events: str | Path | None = None,
     repair: bool = True,
+    lag: int = LAG,
 ) -> Universe:
     """Read a universe from files; all their problems are said at once.
+
+    A file with several dated rows per ticker is one of filings: a company is its CIK, closes and
+    events come to it by the tickers it had, and the universe tells what was known at a date
+    (`Universe.as_of`, `Universe.described`).
 
     Parameters
     ----------
     companies : path
-        CSV or parquet: ``ticker, description``, optionally ``name, sic, cik, date`` (the day the
-        description was public); other columns are kept.
+        CSV or parquet: ``ticker, description``, optionally ``name, sic, cik, date`` (the day from
+        which the description counts) or ``filed, accepted`` (it counts `lag` days after); other
+        columns are kept.
     prices : path, optional
         CSV or parquet of daily closes, wide (dates x tickers) or long (``date, ticker, close``).
         Companies without prices are dropped and listed in ``provenance["dropped"]``.
@@ -50,6 +57,9 @@ def read_universe(
         CSV or parquet ``ticker, date, kind, factor``: what closes alone cannot settle.
     repair : bool
         Whether price hygiene mends what the vendor got wrong; events are applied either way.
+    lag : int
+        Days after its acceptance from which a filing counts. The default is the next day: EDGAR
+        accepts until ten in the evening, hours after the day's last close.
 
     Raises
     ------
@@ -57,21 +67,31 @@ def read_universe(
         With one line per problem.
     """
     problems: list[str] = []
-    table = _clean(companies, clean_companies, problems)
+    table = _clean(companies, partial(clean_companies, lag=lag), problems)
     closes = None if prices is None else _clean(prices, clean_prices, problems)
     happened = _events(events, problems)
     if problems or table is None:
         raise DataError(problems)
     facts: dict[str, object] = {"source": "files", "companies": hash_file(companies)}
+    filings = None
+    if not table.index.is_unique:
+        filings = keyed(table.reset_index())
+        table = known_by(filings)
+        facts["lag"] = lag
     if closes is None:
-        return Universe.build(table, provenance=facts)
+        return Universe.build(table, filings=filings, provenance=facts)
     assert prices is not None
+    if filings is not None:
+        closes = to_companies(closes, filings)
+        happened = None if happened is None else of_companies(happened, filings)
     table, dropped = with_prices(table, closes, Path(prices).name)
     facts |= {"prices": hash_file(prices), "repaired": repair, "dropped": dropped}
     if events is not None:
         facts["events"] = hash_file(events)
     mender = _mender(happened, repair=repair)
-    return Universe.build(table, closes[table.index], mender=mender, provenance=facts)
+    return Universe.build(
+        table, closes[table.index], mender=mender, filings=filings, provenance=facts
+    )
 
 
 def read_prices(

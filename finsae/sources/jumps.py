@@ -79,7 +79,9 @@ class Limits:
         so many usual moves.
     suspect : float
         Log returns of this size that stay are listed. So are smaller ones that look like a split
-        but for their ratio (`jump`, `split`, `quiet`): a spin-off does.
+        but for their ratio (`jump`, `split`, `quiet`), as a spin-off does.
+    doubtful : float
+        And so are jumps that the next close takes back, if both are at least this many usual moves.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class Limits:
     duplicate: float = 0.05
     same_level: float = 5.0
     suspect: float = 0.30
+    doubtful: float = 3.0
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
@@ -256,7 +259,7 @@ def _runs(line: Floats, jumps: list[Jump], limits: Limits, *, longest: int) -> l
             days = int(np.isfinite(line[first.row : second.row]).sum())
             if days > longest:
                 break
-            if _undone(first, second, limits):
+            if undone(first, second, limits, times=limits.tick):
                 mended = _put_right(line, first, second, days=days, limits=limits)
                 if mended:
                     found.append(mended)
@@ -265,9 +268,10 @@ def _runs(line: Floats, jumps: list[Jump], limits: Limits, *, longest: int) -> l
     return found
 
 
-def _undone(first: Jump, second: Jump, limits: Limits) -> bool:
+def undone(first: Jump, second: Jump, limits: Limits, *, times: float) -> bool:
+    """Whether a jump takes back another, both of so many usual moves."""
     smaller = min(abs(first.move), abs(second.move))
-    large = smaller >= limits.tick * max(first.usual, second.usual)
+    large = smaller >= times * max(first.usual, second.usual)
     return large and abs(first.move + second.move) <= limits.undone * smaller
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +18,7 @@ from finsae.sources.jumps import (
     find_jumps,
     lasting,
     lone,
+    undone,
 )
 
 Row = tuple[str, pd.Timestamp, str, float, str]
@@ -98,7 +101,7 @@ def duplicates(closes: Closes, limits: Limits) -> list[Row]:
         usual = pd.Series(count).rolling(2 * WINDOW + 1, center=True, min_periods=1).median()
         surely = count - usual > limits.repeats * np.sqrt(usual + 1)
         double = surely & (count >= limits.duplicate * both) & (both >= COMPANIES_FOR_MARKET)
-        for day in np.flatnonzero(double):
+        for day in np.flatnonzero(double).tolist():
             date, earlier = closes.dates[day + back], closes.dates[day]
             action = f"left as it is (as on {earlier:%Y-%m-%d}, as are others)"
             rows += [
@@ -127,7 +130,7 @@ def equal_closes(closes: Closes, limits: Limits) -> list[Row]:
 
 
 def suspects(closes: Closes, limits: Limits) -> list[Row]:
-    """List the large moves that stay, and smaller ones that only lack a split's ratio."""
+    """List the large moves that stay, and smaller ones that come near to what is mended."""
     if "suspect" not in limits.kinds:
         return []
     rows = list[Row]()
@@ -137,8 +140,13 @@ def suspects(closes: Closes, limits: Limits) -> list[Row]:
         raw = move + closes.market[:, None] - closes.market[before]
         listed = np.abs(raw) >= limits.suspect
         for column, jumps in find_jumps(closes, block, limits).items():
-            alike = [j.row for j in jumps if lasting(j, limits) and lone(j, jumps, limits)]
-            listed[alike, int(np.searchsorted(block, column))] = True
+            doubtful = [j.row for j in jumps if lasting(j, limits) and lone(j, jumps, limits)]
+            doubtful += [
+                one.row
+                for one, other in pairwise(jumps)
+                if other.row == one.row + 1 and undone(one, other, limits, times=limits.doubtful)
+            ]
+            listed[doubtful, int(np.searchsorted(block, column))] = True
         for row, column in np.argwhere(listed):
             ticker = closes.tickers[block[column]]
             action = f"left as it is (log return {raw[row, column]:+.3f})"
