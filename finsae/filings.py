@@ -52,8 +52,8 @@ def _company_numbers(rows: pd.DataFrame) -> pd.Series:
     own = rows["cik"].astype(object).where(rows["cik"].notna(), None)
     own = own.map(lambda cik: cik if cik is None else str(cik).zfill(10))
     found = own.groupby(rows["ticker"]).agg(["nunique", "first"])
-    only = found.loc[found["nunique"] == 1, "first"]
-    return own.where(own.notna(), rows["ticker"].map(only).fillna(rows["ticker"]))
+    only = found.loc[found["nunique"] == 1, "first"].to_dict()
+    return own.where(own.notna(), [only.get(ticker, ticker) for ticker in rows["ticker"]])
 
 
 def known_by(filings: pd.DataFrame, day: pd.Timestamp | None = None) -> pd.DataFrame:
@@ -159,4 +159,4 @@ def of_companies(rows: pd.DataFrame, filings: pd.DataFrame) -> pd.DataFrame:
     both = table[["ticker", "date"]].reset_index().merge(ticker_spans(filings), on="ticker")
     both = both[~(both["date"] < both["since"]) & ~(both["date"] > both["until"])]
     owner = both.set_index("index")["key"].reindex(table.index)
-    return table.assign(ticker=owner.fillna(table["ticker"]))
+    return table.assign(ticker=owner.where(owner.notna(), table["ticker"]))
