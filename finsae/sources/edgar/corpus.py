@@ -119,7 +119,7 @@ def _json(file: Path) -> list[Mapping[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         if file.suffix.lower() == ".jsonl":
-            content = [json.loads(line) for line in text.splitlines() if line.strip()]
+            content: Any = [json.loads(line) for line in text.splitlines() if line.strip()]
         else:
             content = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
