@@ -78,7 +78,7 @@ def read_universe(
         With one line per problem.
     """
     problems: list[str] = []
-    table = _clean(companies, partial(clean_companies, lag=lag), problems)
+    table = _clean(companies, partial(clean_companies, lag=lag), problems, _read_companies)
     market = None if prices is None else _market(prices, problems)
     happened = _events(events, problems)
     dated = _codes(codes, problems)
@@ -271,10 +271,18 @@ def _of_year(table: pd.DataFrame, where: str, year: int | None) -> pd.DataFrame:
     return latest
 
 
-def _clean(path: str | Path, cleaner: Cleaner, problems: list[str]) -> pd.DataFrame | None:
+def _read_companies(path: str | Path) -> pd.DataFrame:
+    return read_edgar_corpus(path, latest=True) if is_edgar_corpus(path) else read_table(path)
+
+
+def _clean(
+    path: str | Path,
+    cleaner: Cleaner,
+    problems: list[str],
+    read: Callable[[str | Path], pd.DataFrame] = read_table,
+) -> pd.DataFrame | None:
     try:
-        corpus = cleaner is clean_companies and is_edgar_corpus(path)
-        table = read_edgar_corpus(path, latest=True) if corpus else read_table(path)
+        table = read(path)
     except DataError as error:
         problems += error.problems
         return None
