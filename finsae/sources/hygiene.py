@@ -13,7 +13,8 @@ import pandas as pd
 
 from finsae.checks import DataError
 from finsae.sources.events import CONFIRMED, apply_events
-from finsae.sources.jumps import WINDOW, Closes, Limits, counted, mend
+from finsae.sources.jumps import WINDOW, Closes, Limits
+from finsae.sources.mending import counted, mend
 from finsae.sources.suspects import LIVELY, Row, swapped, unsettled
 
 LOG_COLUMNS = ["ticker", "date", "kind", "factor", "action"]

@@ -1,4 +1,4 @@
-"""Jumps of closes: which are a vendor's, and what the closes should have been."""
+"""Jumps of closes: how large, how usual, how lasting they are."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from finsae.checks import one_of
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
-Found = tuple[int, str, float, str]  # row, kind, factor, action
 
-RATIOS = np.array([2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 20, 25, 30, 40, 50, 100], dtype=float)
-"""Split ratios, and the squares that arise where one is applied twice or the wrong way round."""
-THREE_FOR_TWO = 1.5
 WINDOW = 20  # closes on either side from which a company's usual daily move is taken
 LEAST_MOVE = 0.003  # floor of that usual move: pegged and rarely traded closes have a median of 0
 LONGEST_GAP = 5  # rows without a close, after which a jump says little
@@ -59,6 +55,9 @@ class Limits:
         moves: both the split and the day's own move are in it.
     quiet : float
         The mean of the five moves after a split is at most this many usual moves: news echoes.
+    reverse : float
+        A close that is so many times the one before, and stays there, is a reverse split whatever
+        its ratio and the company: news does not make a price fivefold in a day.
     hush : float
         After a 3:2 split the median move is at least this share of what it was before.
     run : int
@@ -97,6 +96,7 @@ class Limits:
     calm: float = 0.025
     off: float = 0.055
     quiet: float = 2.0
+    reverse: float = 5.0
     hush: float = 0.33
     run: int = 15
     stale: int = 10
@@ -168,36 +168,6 @@ def blocks(columns: Places) -> list[Places]:
     return [columns[at : at + COLUMNS_AT_ONCE] for at in range(0, len(columns), COLUMNS_AT_ONCE)]
 
 
-def mend(closes: Closes, columns: Places, limits: Limits) -> dict[int, list[Found]]:
-    """Mend the jumps of some companies in place, once.
-
-    Per company, of the first of these that there are: one-day wrong closes; wrong runs; splits.
-    What is mended changes what the rest looks like, so the rest is for the next call.
-
-    Returns
-    -------
-    dict
-        Column to what was found: row, kind, factor, action.
-    """
-    found = {}
-    for block in blocks(columns):
-        for column, every in find_jumps(closes, block, limits).items():
-            line = closes.values[:, column]
-            jumps = [jump for jump in every if (jump.row, column) not in closes.confirmed]
-            mended = _runs(line, jumps, limits, longest=1)
-            mended = mended or _runs(line, jumps, limits, longest=limits.run)
-            taken = {row for row, other in closes.swapped if other == column}
-            mended = mended or _splits(line, jumps, taken, limits=limits)
-            if mended:
-                found[column] = mended
-    return found
-
-
-def counted(closes: int) -> str:
-    """Write a number of closes."""
-    return "1 close" if closes == 1 else f"{closes} closes"
-
-
 def _market(values: Floats) -> Floats:
     """Cumulated median log return over companies; 0 where fewer than 20 have one."""
     returns = pd.DataFrame(np.diff(np.log(values.astype(np.float32)), axis=0))
@@ -249,49 +219,11 @@ def _hush(around: Floats) -> Floats:
     return ratio
 
 
-def _runs(line: Floats, jumps: list[Jump], limits: Limits, *, longest: int) -> list[Found]:
-    """Mend closes between two jumps that take each other back."""
-    found, at = list[Found](), 0
-    while at < len(jumps):
-        first, at = jumps[at], at + 1
-        for later in range(at, len(jumps)):
-            second = jumps[later]
-            days = int(np.isfinite(line[first.row : second.row]).sum())
-            if days > longest:
-                break
-            if undone(first, second, limits, times=limits.tick):
-                mended = _put_right(line, first, second, days=days, limits=limits)
-                if mended:
-                    found.append(mended)
-                    at = later + 1
-                    break
-    return found
-
-
 def undone(first: Jump, second: Jump, limits: Limits, *, times: float) -> bool:
     """Whether a jump takes back another, both of so many usual moves."""
     smaller = min(abs(first.move), abs(second.move))
     large = smaller >= times * max(first.usual, second.usual)
     return large and abs(first.move + second.move) <= limits.undone * smaller
-
-
-def _put_right(
-    line: Floats, first: Jump, second: Jump, *, days: int, limits: Limits
-) -> Found | None:
-    """Multiply wrong closes by the split ratio they show; without one, set them missing."""
-    span = slice(first.row, second.row)
-    kind = "wrong_close" if days == 1 else "wrong_run"
-    if kind not in limits.kinds:
-        return None
-    size, usual = (first.move - second.move) / 2, max(first.usual, second.usual)
-    ratio = _nearest_ratio(size, min(max(0.02, 2 * usual), 0.05))
-    if ratio:
-        line[span] *= ratio
-        return first.row, kind, ratio, f"{counted(days)} x {ratio:g}"
-    if days == 1 or (abs(size) >= limits.split * usual and 3 * days <= limits.run):
-        line[span] = np.nan
-        return first.row, kind, np.nan, f"{counted(days)} set missing"
-    return None
 
 
 def lone(jump: Jump, jumps: list[Jump], limits: Limits) -> bool:
@@ -306,48 +238,3 @@ def lasting(jump: Jump, limits: Limits) -> bool:
     # never where fewer than five closes follow: the mean is missing then
     quiet = jump.after <= limits.quiet * jump.usual
     return quiet and abs(jump.move) >= limits.split * jump.usual
-
-
-def _splits(line: Floats, jumps: list[Jump], taken: set[int], *, limits: Limits) -> list[Found]:
-    """Divide the closes before a lone, lasting jump at a split ratio by the ratio.
-
-    Not where the company takes another's level (`taken`, rows): such a jump has any ratio.
-    """
-    found = list[Found]()
-    if "split" not in limits.kinds:
-        return found
-    for jump in jumps:
-        own = lone(jump, jumps, limits) and jump.row not in taken
-        ratio = _split_ratio(jump, limits) if own else 0.0
-        if ratio:
-            line[: jump.row] /= ratio
-            earlier = counted(int(np.isfinite(line[: jump.row]).sum()))
-            found.append((jump.row, "split", ratio, f"{earlier} before / {ratio:g}"))
-    return found
-
-
-def _split_ratio(jump: Jump, limits: Limits) -> float:
-    """Ratio by which the log return is to be corrected, or 0.
-
-    News moves a price by 40 % now and then and by 100 % hardly ever; so 3:2 must be met within one
-    usual move, by a company that is calmer still before and after, and not by one that hardly
-    moves any more: bids of half the price above it are common.
-    """
-    if not lasting(jump, limits):
-        return 0.0
-    if jump.usual > limits.calm and jump.move < np.log(5):
-        return 0.0
-    off = min(max(0.02, 5 * jump.usual), limits.off * abs(jump.move))
-    ratio = _nearest_ratio(jump.move, off)
-    calmer = abs(jump.move) >= 1.5 * limits.split * jump.usual and jump.hush >= limits.hush
-    if not ratio and calmer and 1.33 * jump.after <= limits.quiet * jump.usual:
-        close = abs(abs(jump.move) - np.log(THREE_FOR_TWO)) <= min(jump.usual, off)
-        ratio = float(THREE_FOR_TWO ** -np.sign(jump.move)) if close else 0.0
-    return ratio
-
-
-def _nearest_ratio(move: float, tolerance: float) -> float:
-    """Ratio that undoes a log move (2 for a fall by half), or 0 if none is within tolerance."""
-    off = np.abs(np.log(RATIOS) - abs(move))
-    best = int(off.argmin())
-    return float(RATIOS[best] ** -np.sign(move)) if off[best] <= tolerance else 0.0

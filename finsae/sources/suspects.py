@@ -14,12 +14,12 @@ from finsae.sources.jumps import (
     Jump,
     Limits,
     blocks,
-    counted,
     find_jumps,
     lasting,
     lone,
     undone,
 )
+from finsae.sources.mending import counted
 
 Row = tuple[str, pd.Timestamp, str, float, str]
 LIVELY = 0.05  # a company that stands still every twentieth day says nothing by standing still

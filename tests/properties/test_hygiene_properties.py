@@ -311,6 +311,25 @@ def test_a_reversal_too_small_to_prove_a_fault_is_a_suspect():
     assert log[["ticker", "date", "kind"]].values.tolist() == [["C5", prices.index[100], "suspect"]]
 
 
+@few
+@given(seeds, st.sampled_from([8, 12, 25, 200]), st.floats(-0.25, 0.25), st.integers(60, DAYS - 30))
+def test_a_reverse_split_of_a_restless_company_is_one_whatever_its_ratio(seed, ratio, news, day):
+    true = market(seed)
+    rng = np.random.default_rng(seed)
+    true["C3"] = 2 * np.exp(np.cumsum(rng.standard_t(3, DAYS).clip(-6, 6) * 0.05))
+    true.iloc[day:, 3] *= np.exp(news)
+    wrong = true.copy()
+    wrong.iloc[:day, 3] /= ratio
+    before, after = wrong.iloc[day - 5 : day, 3].median(), wrong.iloc[day : day + 5, 3].median()
+    rise = np.log(wrong.iloc[day, 3] / wrong.iloc[day - 1, 3])
+    if rise < np.log(5.5) or np.log(after / before) < 0.6 * rise:
+        return  # a fall of the same day hides it
+    mended, log = repair(wrong)
+    assert ["C3", true.index[day], "split"] in log[["ticker", "date", "kind"]].values.tolist()
+    moves = np.log(mended["C3"]).diff().abs()
+    assert moves.iloc[day] < 0.6  # of a rise to five times and more nothing is left but the news
+
+
 def test_only_the_kinds_asked_for_are_looked_for():
     prices = faulty(3)
     _, log = repair(prices)
