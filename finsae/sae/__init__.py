@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from finsae.sae.settings import Training
     from finsae.sae.stream import Stream
     from finsae.sae.transfer import rotated, rotation
+    from finsae.sae.workers import data_parallel
 
 HOMES = {
     "find_groups": "group_job",
@@ -38,6 +39,7 @@ HOMES = {
     "TopK": "architectures.topk",
     "Stream": "stream",
     "Training": "settings",
+    "data_parallel": "workers",
     "evaluate": "metrics",
     "label_latents": "labels",
     "layer_table": "metrics",
@@ -56,6 +58,7 @@ __all__ = [
     "Stream",
     "TopK",
     "Training",
+    "data_parallel",
     "evaluate",
     "export",
     "find_groups",

@@ -20,6 +20,7 @@ from finsae.sae.job import CHECKPOINT, HELD_OUT, how_made, opened, split
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import evaluate
 from finsae.sae.trainer import LIVE, fit_together
+from finsae.sae.workers import current
 from finsae.store import atomic_path, plain
 
 LABEL_TOKENS = 1_000_000  # codes behind the labels, one per token and layer
@@ -98,7 +99,8 @@ def train_groups(
     """Train one SAE per group in one reading of the activations, judge, name and save them.
 
     Every SAE sees as many tokens as one of a single layer would: each token at one layer of the
-    group, drawn at random. They are judged layer by layer on 5 % of the texts, held out.
+    group, drawn at random. They are judged layer by layer on 5 % of the texts, held out; of several
+    workers (see `finsae.sae.workers`) the first does so.
 
     Parameters
     ----------
@@ -141,15 +143,13 @@ def train_groups(
     )
     plan = zip(coders, groups, scales, strict=True)
     members = [Member(coder, tuple(group), scale) for coder, group, scale in plan]
+    if not current().lead:
+        return GroupSAE(members)
     judged = layer_measures(members, source, judge)
     for member in members:
         if texts is not None:
             member.coder.labels_ = _labels(member, source, texts)
-        own = judged[judged["layer"].isin(member.layers)].to_dict("records")
-        member.coder.model_ = source.meta["model"]
-        member.coder.provenance_ = how_made(
-            member.coder, source, tokens=len(learn), evaluation={"layers": own}
-        )
+        _say_how_made(member, source, judged, tokens=len(learn))
     group = GroupSAE(members, {**(facts or {}), "layers": plain(judged.to_dict("records"))})
     save_groups(group, place, dtype=dtype)
     with atomic_path(place / "README.md") as temporary:
@@ -157,6 +157,16 @@ def train_groups(
     for done in (CHECKPOINT, LIVE):
         (place / done).unlink(missing_ok=True)
     return group
+
+
+def _say_how_made(
+    member: Member, source: Activations, judged: pd.DataFrame, *, tokens: int
+) -> None:
+    own = judged[judged["layer"].isin(member.layers)].to_dict("records")
+    member.coder.model_ = source.meta["model"]
+    member.coder.provenance_ = how_made(
+        member.coder, source, tokens=tokens, evaluation={"layers": own}
+    )
 
 
 def _labels(member: Member, source: Activations, texts: Sequence[str]) -> pd.DataFrame:
