@@ -211,6 +211,7 @@ def model_card(coder: Coder) -> str:
         "Learning rate": f"{made['learning_rate']:.3g}",
         "Seed": made["seed"],
         "Training": f"{made['seconds']:,} s; commit {made['commit']}; {made['made']}",
+        **_recall(history),
         "FVU, held out": f"{found['fvu']:.4f} on {found['tokens']:,} tokens",
         "L0, held out": f"{found['l0']:.2f}",
         "Cosine, held out": f"{found['cosine']:.4f}",
@@ -227,6 +228,13 @@ def model_card(coder: Coder) -> str:
         f"`{saelens_name(coder.NAME)}` SAE; `labels.parquet` names each latent by words\nof the "
         "training text it fires on.\n"
     )
+
+
+def _recall(history: Mapping[str, Any]) -> dict[str, str]:
+    """Row of the card about the training's selection; older SAEs do not have it."""
+    if "recall" not in history:
+        return {}
+    return {"Selection in training": f"{history['recall']:.6f} of the exact one, sampled"}
 
 
 def _rarer(found: Mapping[str, Any]) -> dict[str, str]:

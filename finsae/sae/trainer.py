@@ -33,7 +33,7 @@ CHECKPOINT_SECONDS = 180.0
 LOOK_FOR_DEAD = 16
 TRANSFER_RATE = 1 / 3  # of the learning rate, for an SAE that begins with another's weights
 LIVE = "history.jsonl"  # beside the checkpoint
-HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second")
+HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second", "recall")
 
 
 class Trainer:
@@ -153,7 +153,10 @@ class Trainer:
         DataError
             If the training diverged.
         """
-        fvu, extra, l0 = (self.workers.average(self.totals) / since).tolist()
+        together, news = self.workers, self.totals.new_tensor(self.screen.news())
+        means = together.average(torch.cat([self.totals / since, news]))
+        fvu, extra, l0 = means[:3].tolist()
+        self.screen.agree((means[3:] * together.count).tolist())
         self.totals.zero_()
         if not np.isfinite(fvu):
             raise DataError(
@@ -161,7 +164,8 @@ class Trainer:
             )
         dead = float((self.idle > self.training.idle_limit(steps)).float().mean())
         batch = self.training.batch
-        self.history.append((step, step * batch, fvu, extra, l0, dead, since * batch / seconds))
+        rate, recall = since * batch / seconds, self.screen.recall
+        self.history.append((step, step * batch, fvu, extra, l0, dead, rate, recall))
 
     def note(self) -> str:
         """Say in a few words how the training goes."""
@@ -196,6 +200,7 @@ class Trainer:
             "layers": self.layers,
             "lr": self.lr,
             "scales": self.scales.tolist(),
+            "history": HISTORY,
         }
         return repr(sorted(facts.items()))
 
