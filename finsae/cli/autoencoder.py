@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,6 +58,9 @@ def train_sae(
     dtype: Annotated[
         str, typer.Option(help="Of the saved weights: float32 or float16.")
     ] = Autoencoder.dtype,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write its event files beside the autoencoder.")
+    ] = False,
     seed: Seed = 0,
     to: Annotated[str, typer.Option("--out", help="Folder to write.")] = "reports/runs/sae",
 ) -> None:
@@ -63,13 +68,14 @@ def train_sae(
 
     On several GPUs: torchrun --nproc-per-node 4 --no-python finsae train-sae ...
     """
+    from finsae import sae
     from finsae.pipeline import train_sae as train
-    from finsae.sae import data_parallel
 
     if companies and texts:
         raise DataError("give --companies or --texts, not both")
     writable(to)
-    with data_parallel():
+    watched = sae.tensorboard(Path(to) / "tensorboard") if tensorboard else nullcontext()
+    with sae.data_parallel(), watched:
         card = train(
             companies or texts,
             exclude or [],

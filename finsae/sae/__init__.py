@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from finsae.sae.settings import Training
     from finsae.sae.stream import Stream
     from finsae.sae.transfer import rotated, rotation
+    from finsae.sae.watch import tensorboard
     from finsae.sae.workers import data_parallel
 
 HOMES = {
@@ -36,6 +37,7 @@ HOMES = {
     "is_group": "place",
     "load_groups": "group",
     "save_groups": "group",
+    "tensorboard": "watch",
     "TopK": "architectures.topk",
     "Stream": "stream",
     "Training": "settings",
@@ -75,6 +77,7 @@ __all__ = [
     "same_model",
     "save",
     "save_groups",
+    "tensorboard",
     "train",
     "train_groups",
     "weights_path",

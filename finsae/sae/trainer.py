@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError
-from finsae.sae import losses, workers
+from finsae.sae import losses, watch, workers
 from finsae.sae.batches import Batches, Tokens, batches, check, sample
 from finsae.sae.coder import Coder
 from finsae.sae.losses import Moment
@@ -316,10 +316,9 @@ def run(
                     trainer.log(step, steps=steps, since=since, seconds=now - logged)
                 bar.update(task, note=first.note())
                 logged, since = now, 0
-                if checkpoint is None or not together.lead:
-                    continue
-                _note(checkpoint.with_name(LIVE), trainers)
-                if now - saved > CHECKPOINT_SECONDS:
+                if together.lead:
+                    _note(trainers, checkpoint)
+                if checkpoint is not None and together.lead and now - saved > CHECKPOINT_SECONDS:
                     _save(checkpoint, trainers, step)
                     saved = now
 
@@ -331,13 +330,20 @@ def _inputs(
         yield torch.from_numpy(rows).to(device, non_blocking=True)
 
 
-def _note(path: Path, trainers: Sequence[Trainer]) -> None:
-    """Write the histories so far, one JSON object per line, for whoever looks on."""
-    with atomic_path(path) as temporary, temporary.open("w") as handle:
-        for number, trainer in enumerate(trainers):
-            for row in trainer.history:
-                found = {"sae": number, **dict(zip(HISTORY, row, strict=True))}
-                handle.write(json.dumps(found) + "\n")
+def _note(trainers: Sequence[Trainer], checkpoint: Path | None) -> None:
+    """Write for whoever looks on: beside the checkpoint, one JSON object per line; TensorBoard."""
+    histories = [[dict(zip(HISTORY, row, strict=True)) for row in t.history] for t in trainers]
+    if checkpoint is not None:
+        with (
+            atomic_path(checkpoint.with_name(LIVE)) as temporary,
+            temporary.open("w") as handle,
+        ):
+            for number, history in enumerate(histories):
+                handle.writelines(json.dumps({"sae": number, **row}) + "\n" for row in history)
+    onlooker = watch.current()
+    if onlooker is not None:
+        for number, history in enumerate(histories):
+            onlooker.note(f"sae-{number}", history[-1])
 
 
 def _save(checkpoint: Path, trainers: Sequence[Trainer], step: int) -> None:

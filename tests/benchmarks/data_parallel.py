@@ -27,7 +27,7 @@ from finsae.sae import TopK, Training, data_parallel, workers
 from finsae.sae.trainer import Trainer
 
 WIDTH = 384
-SIZES = [(8192, 32, 4096), (32768, 32, 4096), (65536, 64, 1024), (65536, 32, 256)]
+SIZES = [(8192, 32, 4096), (32768, 32, 1024), (65536, 32, 512)]
 
 
 def tokens(count, seed=0):
@@ -142,7 +142,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default="reports/benchmarks")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--worker", help="be one of the workers, and write to this folder")
     args = parser.parse_args()
     if args.worker:
