@@ -15,7 +15,7 @@ from finsae.checks import DataError
 from finsae.sae.batches import Rows, Tokens
 from finsae.sae.coder import Coder
 from finsae.sae.group import GroupSAE, Member, save_groups
-from finsae.sae.groups import THETA, Grouping, group_layers, layer_distances, table
+from finsae.sae.groups import THETA, Grouping, group_layers, layer_distances, saving, table
 from finsae.sae.job import CHECKPOINT, HELD_OUT, how_made, opened, split
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import evaluate
@@ -228,8 +228,31 @@ def card(group: GroupSAE) -> str:
         f"FVU {mean:.4f}; worst layer {layers[0]['layer']} with {layers[0]['fvu']:.4f}.",
         "",
     ]
+    lines += _every_count(group)
     lines += [_described(member) for member in group.members]
     return "\n".join(lines) + "\n"
+
+
+def _every_count(group: GroupSAE) -> list[str]:
+    """Table of the card: AMAD, groups and cost at every number of groups."""
+    if "table" not in group.facts_:
+        return []
+    layers, lines = group.layers_, []
+    for row in group.facts_["table"]:
+        groups = [tuple(layers[place] for place in places) for places in row["groups"]]
+        saved = saving(len(layers), row["count"], activations=0, sae=1).training
+        chosen = " (these)" if row["count"] == len(group.members) else ""
+        names = "; ".join(", ".join(map(str, one)) for one in groups)
+        lines.append(f"| {row['count']}{chosen} | {row['amad']:.4f} | {names} | {saved:.0%} |")
+    return [
+        "AMAD is the groups' average maximum angular distance. An SAE per group sees as many "
+        "tokens as one per layer would.",
+        "",
+        "| groups | AMAD | layers of each | SAE training saved |",
+        "|---|---|---|---|",
+        *lines,
+        "",
+    ]
 
 
 def _described(member: Member) -> str:
