@@ -351,7 +351,8 @@ class Explorer:
 
 def _named(companies: pd.DataFrame) -> dict[str, str]:
     """Names by ticker; "" where there is none."""
-    return companies["name"].astype(object).fillna("").astype(str).to_dict()
+    names = companies["name"].astype(object).fillna("").astype(str)
+    return {str(ticker): name for ticker, name in names.items()}
 
 
 def _industry(companies: pd.DataFrame) -> dict[str, str]:

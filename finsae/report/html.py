@@ -12,6 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from finsae.report import companies, findings, money, pair, record
+from finsae.report.explorer import explorer
 from finsae.report.parts import Figure, Row, Table
 from finsae.result import Result
 from finsae.store import atomic_path, plain
@@ -73,6 +74,7 @@ def render(result: Result) -> str:
         sections=sections,
         data=plain(data),
         plotly=Markup(get_plotlyjs()),
+        explorer=explorer(result),
         **_assets(),
     )
 

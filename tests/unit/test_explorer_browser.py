@@ -226,10 +226,10 @@ def axe_core():
     return files("axe_core_python").joinpath("axe.min.js").read_text()
 
 
-def violations(browser, axe):
+def violations(browser, axe, inside="html"):
     """Names of the serious ones, and where they are."""
     browser.run(f"{axe}; null")
-    found = browser.run("axe.run().then((found) => JSON.stringify(found.violations))")
+    found = browser.run(f"axe.run('{inside}').then((found) => JSON.stringify(found.violations))")
     return [
         (item["id"], [node["html"] for node in item["nodes"]][:3])
         for item in json.loads(found)
