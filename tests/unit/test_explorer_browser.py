@@ -83,7 +83,7 @@ FOLLOW = """await new Promise((to, no) => {
 
 def go(browser, place):
     """Follow a link inside the page, and wait until what it names is shown."""
-    if browser.run("location.hash") != place:
+    if browser.run("location.hash.split('?')[0]") != place:
         browser.run(TIMED % (FOLLOW % place))
     wait(browser, f"!({BUSY})")
 
@@ -131,6 +131,10 @@ def test_switching_features_off_moves_the_peers(browser, served):
     browser("Page.navigate", url=place)
     wait(browser, f"document.querySelector('[data-feature]') !== null && !({BUSY})")
     assert peers(browser) == after
+    go(browser, "#compare/C0003/C0203")  # they stay switched off wherever the reader goes
+    assert "8 features" in browser.run("document.querySelector('main .notice').textContent")
+    assert browser.run("location.hash").endswith(place.split("?")[1])
+    go(browser, "#company/C0003")
     browser.run(TIMED % "document.querySelector('.tools button').click()")
     assert peers(browser) == before
 

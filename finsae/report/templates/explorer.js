@@ -162,7 +162,7 @@
       const [ticker, name] = data.companies[at];
       return el("li", {},
         el("span", {}, el("button", { type: "button", class: "explore-link", onclick: () => show(ticker, "") }, ticker), " ", el("small", {}, name)),
-        el("small", {}, decimal(similarity)),
+        el("small", {}, similarity > 1 ? `${similarity} digits` : decimal(similarity)),
         el("button", { type: "button", "aria-label": `Compare ${one.ticker} with ${ticker}`, onclick: () => show(one.ticker, ticker) }, "compare"));
     })));
   }
@@ -181,7 +181,7 @@
     return [
       el("h3", {}, named(one)),
       el("p", { class: "byline" }, [one.industry, one.cluster && `cluster ${one.cluster}`].filter(Boolean).join(" · ")),
-      el("div", { class: "explore-columns" },
+      el("div", { class: "explore-columns explore-texts" },
         panel("Description", textOf(one, chosen(listed))),
         panel("Its strongest features", el("ol", {}, listed.map((feature) => el("li", {},
           el("span", {}, feature.label), el("small", {}, `${decimal(100 * feature.value ** 2, 1)} %`), markButton(feature, "mark")))))),
@@ -205,7 +205,7 @@
       el("p", {}, shared.length
         ? `Of the ${one.features.length} strongest features of each, they share ${shared.length}, which add ${decimal(sum, 3)}${whole}. Marked: where these fire most.`
         : `Of the ${one.features.length} strongest features of each they share none.`),
-      el("div", { class: "explore-columns" }, texts),
+      el("div", { class: "explore-columns explore-texts" }, texts),
       shared.length ? panel("Shared features", el("ol", {}, shared.map((feature) => el("li", {},
         el("span", {}, feature.label), el("small", {}, `adds ${decimal(feature.adds, 3)}`), markButton(feature, "mark"))))) : null,
     ];
