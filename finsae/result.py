@@ -10,10 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from finsae.artefact import SEAL, check_seal, reading, replacing, seal
 from finsae.checks import DataError
-from finsae.store import plain, write_json, write_table
+from finsae.store import alone, plain, write_json, write_table
 
 SCORE_COLUMNS = ("method", "metric", "value", "low", "high", "n", "interval", "versus")
+
+SCHEMA = 1  # raised when the files of a run, or what they hold, change
+SCORES = "scores.json"
 
 SUSPICIOUS = 3.0
 """A Sharpe ratio of a daily pairs book beyond which an error is likelier than an opportunity."""
@@ -45,19 +49,20 @@ class Result:
         return {**records, "provenance": plain(self.provenance)}
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``scores.json`` and one parquet file per table; each file is written atomically.
+        """Write ``scores.json`` and one parquet file per table.
 
-        A run of before is taken away first, its own tables and nothing else; ``scores.json``, which
-        names the tables, is written last: a folder without it is not finished.
+        A run of before is replaced as a whole, its own tables and nothing else; whoever is killed,
+        or runs out of disk, leaves it as it was. ``scores.json``, which names the tables and has
+        their checksums, is written last: a folder without it is not finished.
         """
         target = Path(folder)
-        before = _tables(target)
-        (target / "scores.json").unlink(missing_ok=True)
-        for name in before:
-            (target / f"{name}.parquet").unlink(missing_ok=True)
-        for name, table in self.tables.items():
-            write_table(target / f"{name}.parquet", table)
-        write_json(target / "scores.json", {**self.to_json(), "tables": list(self.tables)})
+        with alone(target), replacing(target, gone=_tables(target)) as staging:
+            files = [f"{name}.parquet" for name in self.tables]
+            for file, table in zip(files, self.tables.values(), strict=True):
+                write_table(staging / file, table)
+            content = {**self.to_json(), "tables": list(self.tables)}
+            sealed = seal(staging, files, schema=SCHEMA, content=content)
+            write_json(staging / SCORES, {**content, SEAL: sealed})
         return target
 
     @classmethod
@@ -67,31 +72,41 @@ class Result:
         Raises
         ------
         DataError
-            If the folder holds no run.
+            If the folder holds no run, or a damaged one.
         """
         source = Path(folder)
-        path = source / "scores.json"
-        if not path.is_file():
-            raise DataError(f'no run in "{folder}" (no scores.json): finsae demo --out makes one')
-        try:
-            content = json.loads(path.read_text())
-            scores = pd.DataFrame(content["scores"], columns=list(SCORE_COLUMNS))
-            numbers = ["value", "low", "high", "n"]
-            scores[numbers] = scores[numbers].astype(float)
-            files = {str(name): source / f"{name}.parquet" for name in content["tables"]}
-            tables = {name: pd.read_parquet(file) for name, file in files.items() if file.is_file()}
-            return cls(scores, tables, content["provenance"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f'the run in "{folder}" cannot be read ({error}): '
-                "make it again with finsae demo --out"
-            ) from None
+        with reading(source):
+            if not (source / SCORES).is_file():
+                raise DataError(f'no run in "{folder}" (no {SCORES}): finsae demo --out makes one')
+            try:
+                return cls._read(source)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise DataError(
+                    f'the run in "{folder}" cannot be read ({error}): delete the folder, and '
+                    "make it again with finsae demo --out"
+                ) from None
+
+    @classmethod
+    def _read(cls, source: Path) -> Result:
+        content = json.loads((source / SCORES).read_text())
+        sealed = content.pop(SEAL, None)
+        files = {str(name): source / f"{name}.parquet" for name in content["tables"]}
+        if sealed is not None:
+            there = {file.name for file in files.values() if file.is_file()}
+            kept = {name: mark for name, mark in sealed["files"].items() if name in there}
+            sealed = {**sealed, "files": kept}
+        check_seal(source, sealed, schema=SCHEMA, content=content, holder=SCORES)
+        scores = pd.DataFrame(content["scores"], columns=list(SCORE_COLUMNS))
+        numbers = ["value", "low", "high", "n"]
+        scores[numbers] = scores[numbers].astype(float)
+        tables = {name: pd.read_parquet(file) for name, file in files.items() if file.is_file()}
+        return cls(scores, tables, content["provenance"])
 
 
 def _tables(folder: Path) -> list[str]:
-    """Names of the tables of a run in a folder; none if there is no run, or a damaged one."""
+    """Files of the tables of a run in a folder; none if there is no run, or a damaged one."""
     try:
-        found = json.loads((folder / "scores.json").read_text())["tables"]
-        return [Path(str(name)).name for name in found]
+        found = json.loads((folder / SCORES).read_text())["tables"]
+        return [f"{Path(str(name)).name}.parquet" for name in found]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -14,8 +14,9 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -116,14 +117,43 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+_held: set[tuple[int, Path]] = set()  # (thread, folder)
+
+
 @contextmanager
 def alone(folder: str | Path) -> Iterator[None]:
-    """Wait until no other process writes to the folder; a killed one does not count."""
+    """Wait until no other process or thread writes to the folder; a killed one does not count.
+
+    Who is alone already stays so: a function that wants to be may call another that does.
+    """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    with (place / LOCK).open("w") as handle:
+    mine = (threading.get_ident(), place.resolve())
+    if mine in _held:
+        yield
+        return
+    with (place / LOCK).open("a") as handle:
         if fcntl is not None:
             fcntl.flock(handle, fcntl.LOCK_EX)
+        _held.add(mine)
+        try:
+            yield
+        finally:
+            _held.discard(mine)
+
+
+@contextmanager
+def together(folder: str | Path) -> Iterator[None]:
+    """Read while nobody is `alone` with the folder; many may at once. Nothing is written for it."""
+    place = Path(folder)
+    mine = (threading.get_ident(), place.resolve())
+    if mine in _held or not (place / LOCK).is_file():
+        yield
+        return
+    with (place / LOCK).open() as handle:
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_SH)
         yield
 
 
@@ -189,9 +219,9 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - any value in, JSON out
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
-    """Write a table as parquet (zstd), atomically and without its index."""
+    """Write a table as parquet (zstd, pages with checksums), atomically, without its index."""
     with atomic_path(path) as temporary:
-        table.to_parquet(temporary, index=False, compression="zstd")
+        table.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
 
 
 def provenance(**facts: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value

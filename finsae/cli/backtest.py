@@ -28,7 +28,7 @@ from finsae.plugins import MENU
 from finsae.result import Result
 
 COLUMNS = ("sharpe_net", "sharpe_gross", "return_annual", "trades")
-JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr")
+JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr", "fdr_by")
 
 
 def backtest(
@@ -45,7 +45,7 @@ def backtest(
     cut: Cut = None,
     formation: Annotated[
         str | None,
-        typer.Option(help="START:END: form once, on these days; default: anew for every window."),
+        typer.Option(help="Form once, on these days (START:END); default: anew for every window."),
     ] = None,
     trade: Annotated[str | None, typer.Option(help="START:END; default: from the cut on.")] = None,
     protocol: Annotated[
@@ -98,7 +98,7 @@ def show(result: Result) -> None:
     from finsae.console import score_table
 
     for line in result.provenance["warnings"]:
-        err.print(line, highlight=False, markup=False)
+        err.print(line, highlight=False, markup=False, soft_wrap=True)
     out.print(score_table(result.scores, COLUMNS))
     if "dsr" in set(result.scores["metric"]):
         out.print()

@@ -351,8 +351,8 @@ class Explorer:
 
 def _named(companies: pd.DataFrame) -> dict[str, str]:
     """Names by ticker; "" where there is none."""
-    names = companies["name"].astype(object).fillna("").astype(str)
-    return {str(ticker): name for ticker, name in names.items()}
+    named = companies["name"].astype(object).fillna("").astype(str)
+    return {str(ticker): name for ticker, name in named.items()}
 
 
 def _industry(companies: pd.DataFrame) -> dict[str, str]:

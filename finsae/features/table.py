@@ -14,10 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from finsae.artefact import SEAL, check_seal, reading, replacing, seal
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
-from finsae.store import alone, atomic_path, write_json
+from finsae.store import alone, plain, write_json
 
+SCHEMA = 1  # raised when the files of a folder, or what they hold, change
+MATRIX, MADE = "features.npz", "provenance.json"
 LABELS = "labels.parquet"
 """File of labels made for a features folder (`finsae label`); they take the place of the names."""
 CODE_ARRAYS = ("values", "indices", "starts", "offsets", "spans")
@@ -113,11 +116,14 @@ class Features:
     def save(self, folder: str | Path) -> Path:
         """Write the features to a folder: CSR as npz, tables as parquet, codes as plain arrays.
 
-        The provenance is removed first and written last: a folder without it is not finished.
+        Features of before are replaced as a whole, their labels with them; whoever is killed, or
+        runs out of disk, leaves them as they were. The provenance is written last, with the
+        checksums of the others: a folder without it is not finished.
         """
         target = Path(folder)
-        with alone(target):
-            self._write(target)
+        arrays = (f"codes/{name}.npy" for name in CODE_ARRAYS)
+        with replacing(target, gone=[*arrays, LABELS]) as staging:
+            self._write(staging)
         return target
 
     @classmethod
@@ -127,29 +133,27 @@ class Features:
         Of two processes that want the same, the second waits for the first and finds its work.
         """
         target = Path(folder)
-        finished = target / "provenance.json"
+        finished = target / MADE
         if not finished.is_file():
             with alone(target):
                 if not finished.is_file():
-                    make()._write(target)
+                    make().save(target)
         return cls.load(target)
 
     def _write(self, target: Path) -> None:
-        (target / "provenance.json").unlink(missing_ok=True)
-        (target / LABELS).unlink(missing_ok=True)  # they were of other features
-        with atomic_path(target / "features.npz") as temporary:
-            sparse.save_npz(temporary, self.matrix, compressed=False)
+        sparse.save_npz(target / MATRIX, self.matrix, compressed=False)
+        files = [MATRIX]
         for name, table in (("companies", self.companies), ("names", self.names)):
-            with atomic_path(target / f"{name}.parquet") as temporary:
-                table.to_parquet(temporary, compression="zstd")
-        for name in CODE_ARRAYS:
-            path = target / "codes" / f"{name}.npy"
-            if self.codes is None:
-                path.unlink(missing_ok=True)
-                continue
-            with atomic_path(path) as temporary, temporary.open("wb") as handle:
-                np.save(handle, getattr(self.codes, name))
-        write_json(target / "provenance.json", self.provenance)
+            files.append(f"{name}.parquet")
+            table.to_parquet(target / files[-1], compression="zstd")
+        if self.codes is not None:
+            (target / "codes").mkdir()
+            for name in CODE_ARRAYS:
+                files.append(f"codes/{name}.npy")
+                np.save(target / files[-1], getattr(self.codes, name))
+        made = plain(self.provenance)
+        sealed = seal(target, files, schema=SCHEMA, content=made)
+        write_json(target / MADE, {**made, SEAL: sealed})
 
     @classmethod
     def load(cls, folder: str | Path) -> Features:
@@ -163,24 +167,28 @@ class Features:
             If there is no such folder, or what is in it is no finished set of features.
         """
         source = Path(folder)
-        wanted = [source / name for name in ("features.npz", "companies.parquet", "names.parquet")]
-        missing = [
-            path.name for path in [*wanted, source / "provenance.json"] if not path.is_file()
-        ]
-        if missing:
-            raise DataError(_not_features(source, missing))
-        try:
-            matrix = sparse.load_npz(wanted[0])
-            companies, names = pd.read_parquet(wanted[1]), pd.read_parquet(wanted[2])
-            names = _relabelled(names, source / LABELS)
-            made = dict(json.loads((source / "provenance.json").read_text()))
-            codes = _load_codes(source / "codes")
-            return cls(sparse.csr_array(matrix), companies, names, codes, made)
-        except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
-            raise DataError(
-                f'the features in "{source}" cannot be read ({error}); '
-                f"make them again: finsae build-features --out {source}"
-            ) from None
+        with reading(source):
+            wanted = (MATRIX, "companies.parquet", "names.parquet", MADE)
+            missing = [name for name in wanted if not (source / name).is_file()]
+            if missing:
+                raise DataError(_not_features(source, missing))
+            try:
+                return cls._read(source)
+            except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
+                raise DataError(
+                    f'the features in "{source}" cannot be read ({error}); delete the folder and '
+                    f"make them again: finsae build-features --out {source}"
+                ) from None
+
+    @classmethod
+    def _read(cls, source: Path) -> Features:
+        made = dict(json.loads((source / MADE).read_text()))
+        sealed = made.pop(SEAL, None)
+        check_seal(source, sealed, schema=SCHEMA, content=made, holder=MADE)
+        matrix = sparse.csr_array(sparse.load_npz(source / MATRIX))
+        companies = pd.read_parquet(source / "companies.parquet")
+        names = _relabelled(pd.read_parquet(source / "names.parquet"), source / LABELS)
+        return cls(matrix, companies, names, _load_codes(source / "codes"), made)
 
 
 def _relabelled(names: pd.DataFrame, file: Path) -> pd.DataFrame:

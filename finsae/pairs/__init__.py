@@ -23,7 +23,7 @@ from finsae.pairs.cointegration import (
 )
 from finsae.pairs.engine import simulate
 from finsae.pairs.rules import Kalman, RollingOLS, ZScore
-from finsae.pairs.scoring import by_year, exposures, scores, warnings
+from finsae.pairs.scoring import by_year, empty_windows, exposures, scores, warnings
 from finsae.pairs.select import (
     Distance,
     FalseDiscovery,
@@ -38,7 +38,7 @@ from finsae.pairs.select import (
 from finsae.pairs.sweep import overfitting_of, remembered, sweep
 from finsae.pairs.terms import Terms
 
-VERSION = 5  # raised when books of the same similarities and prices change
+VERSION = 6  # raised when books of the same similarities and prices change
 
 __all__ = [
     "PLACEBO",
@@ -58,6 +58,7 @@ __all__ = [
     "all_pairs",
     "by_year",
     "candidates",
+    "empty_windows",
     "engle_granger",
     "exposures",
     "follow",

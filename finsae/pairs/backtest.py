@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -244,11 +245,22 @@ def trade(
     tests = test(formation, named.drop_duplicates(ignore_index=True))
     place = {pair: row for row, pair in enumerate(zip(tests["a"], tests["b"], strict=True))}
     results = tests.drop(columns=["a", "b"])
-    chosen = {
-        method: [selector.select(formation, _tested(frame, results, place)) for frame in frames]
-        for method, frames in proposals.items()
+    chosen: dict[str, list[pd.DataFrame]] = {}
+    said: dict[str, list[str]] = {}
+    outcome = getattr(selector, "outcome", str)  # a plug-in of others may say nothing
+    for method, frames in proposals.items():
+        chosen[method], said[method] = [], []
+        for frame in frames:
+            chosen[method].append(selector.select(formation, _tested(frame, results, place)))
+            said[method].append(outcome())
+    books = follow(chosen, formation=formation, later=later, rule=rule, terms=terms)
+    return {
+        method: [
+            book if len(book.pairs) else replace(book, empty={later.index[0]: words})
+            for book, words in zip(drawn, said[method], strict=True)
+        ]
+        for method, drawn in books.items()
     }
-    return follow(chosen, formation=formation, later=later, rule=rule, terms=terms)
 
 
 def follow(

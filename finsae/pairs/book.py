@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,11 +35,17 @@ class Backtest:
         ``gross_exposure``, ``net_exposure`` (value held at the close) and ``employed``, the share
         of capital in pairs that were open during the day. On that employed capital:
         ``gross_employed, net_employed``, 0 on idle days.
+    windows : int
+        Trading windows.
+    empty : mapping of Timestamp to str
+        First day of each window in which no pair was selected, and what the selector said of it.
     """
 
     pairs: pd.DataFrame
     trades: pd.DataFrame
     returns: pd.DataFrame
+    windows: int = 1
+    empty: Mapping[pd.Timestamp, str] = field(default_factory=dict)
 
     @classmethod
     def join(cls, windows: Sequence[Backtest]) -> Backtest:
@@ -69,6 +75,8 @@ class Backtest:
             pd.concat([frame for frame in pairs if len(frame)] or pairs[:1]),
             pd.concat([frame for frame in trades if len(frame)] or trades[:1], ignore_index=True),
             returns,
+            windows=sum(book.windows for book in windows),
+            empty={day: words for book in windows for day, words in book.empty.items()},
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -46,8 +47,9 @@ def scores(
         intervals: sharpe_net, sharpe_gross, return_annual, volatility_annual (net), and the
         difference of the first method's sharpe_net to each other's (`versus`), on the same days;
         the placebo's intervals are the central 95 % of its draws. Without: the figures of
-        `stats.summary`; fdr, the estimated share of false discoveries among the selected pairs
-        (mean over windows); placebo_percentile, the share of the placebo's draws with a lower
+        `stats.summary`; fdr and fdr_by, the estimated shares of false discoveries among the
+        selected pairs (Benjamini-Hochberg's and Benjamini-Yekutieli's, mean over the windows that
+        have any); placebo_percentile, the share of the placebo's draws with a lower
         sharpe_net; dsr, the deflated Sharpe ratio, and trials_run, its number of configurations. A
         method without trades has sharpe_net NaN: no Sharpe ratio.
     """
@@ -100,6 +102,35 @@ def exposures(books: Books, factors: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(frames)[columns] if frames else pd.DataFrame(columns=columns)
 
 
+def empty_windows(books: Books) -> list[str]:
+    """Say which methods' windows were traded without any pair, and why.
+
+    Returns
+    -------
+    list of str
+        One line for each method that has such windows: their first days, of several draws with the
+        number of them, and what the selector said of the first.
+    """
+    lines = []
+    for method, drawn in books.items():
+        left = [book.empty for book in drawn if book.empty]
+        if not left:
+            continue
+        times = Counter(day for empty in left for day in sorted(empty))
+        first = min(times)
+        words = next(empty[first] for empty in left if first in empty)
+        many = len(drawn) > 1
+        days = [f"{day:%Y-%m-%d}" + f" ({times[day]})" * many for day in sorted(times)]
+        lines.append(
+            f"{method}: the selector left no pair to trade in {times.total()} of "
+            f"{sum(book.windows for book in drawn)} windows"
+            + f" ({len(drawn)} draws)" * many
+            + f": from {', '.join(days)}"
+            + (f"; in the first: {words}." if words else ".")
+        )
+    return lines
+
+
 def warnings(scores: pd.DataFrame) -> list[str]:
     """Say which methods earned too much to be true, and which did not trade.
 
@@ -135,16 +166,18 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if len(known) else np.nan
 
 
-def _fdr(book: Backtest) -> float:
-    """Largest estimate among the selected pairs, mean over windows; NaN if there is none."""
-    if "q" not in book.pairs or not len(book.pairs):
-        return np.nan
+def _false_discoveries(book: Backtest) -> dict[str, float]:
+    """Largest estimates among the selected pairs, mean over windows; NaN if there is none."""
+    columns = {"fdr": "q", "fdr_by": "q_by"}
+    if not len(book.pairs) or not set(columns.values()) <= set(book.pairs):
+        return dict.fromkeys(columns, np.nan)
     windows = book.pairs["window"] if "window" in book.pairs else np.zeros(len(book.pairs))
-    return float(book.pairs["q"].groupby(windows).max().mean())
+    largest = book.pairs.groupby(windows)[list(columns.values())].max().mean()
+    return {metric: float(largest[column]) for metric, column in columns.items()}
 
 
 def _summary(book: Backtest, trials: Trials | None) -> dict[str, float]:
-    found = {**stats.summary(book), "fdr": _fdr(book)}
+    found = {**stats.summary(book), **_false_discoveries(book)}
     if trials is None:
         return found
     net = book.returns["net"]

@@ -17,8 +17,15 @@ from finsae.config import Run
 from finsae.features import Features
 from finsae.methods import BASELINES
 from finsae.pairs import published
-from finsae.pipeline.footing import Windows, at_least, made_of, windows, with_features
-from finsae.pipeline.methods import Readings, clusterings, readings, similarities
+from finsae.pipeline.footing import (
+    Windows,
+    at_least,
+    made_of,
+    need_daily_closes,
+    windows,
+    with_features,
+)
+from finsae.pipeline.methods import Readings, clusterings, reading_of, readings, similarities
 from finsae.plugins import make
 from finsae.result import Result
 from finsae.similarity import past_correlation
@@ -29,6 +36,8 @@ PROTOCOLS = ("honest", "paper", "paper-revised")
 """How pairs are chosen and traded; the last two re-enact published rules, defects and all."""
 
 PAST = "past-correlation"
+DATES = ("cut", "formation", "trade")
+SHOWN = ("resamples", "placebo")  # how a book is judged, not what is in it
 
 
 class Traded(NamedTuple):
@@ -86,12 +95,14 @@ def run_backtest(
     run = run or Run()
     settings = run.backtest
     at_least(candidates=settings.candidates, pairs=settings.pairs, draws=settings.draws)
+    need_daily_closes(universe)
     dates = windows(universe, run)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
     traded = _tradable(universe, features, run, dates=dates, methods=names)
     books = _books(universe, traded, run, spans=_spans(traded, run, dates))
-    data = hash_frame(traded.future.prices[traded.tickers])
-    trials = _note(ledger, data, books, run) if ledger else None
+    # Another cut or other features are another trial on the same prices, not other prices.
+    data = hash_frame(universe.prices)
+    trials = _note(ledger, data, books, run=run, features=features) if ledger else None
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed, trials=trials)
     tables = {
         **pairs.tables({name: book for name, book in books.items() if name != pairs.PLACEBO}),
@@ -100,7 +111,11 @@ def run_backtest(
         "steps": _steps(universe, features, traded, run, dates=dates, honest=books),
     }
     made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
-    warnings = [*pairs.warnings(scores), *_alike(len(traded.tickers), settings.candidates)]
+    warnings = [
+        *pairs.warnings(scores),
+        *pairs.empty_windows(books),
+        *_alike(len(traded.tickers), settings.candidates),
+    ]
     return Result(scores, tables, {**made, "warnings": warnings, "prices_hash": data})
 
 
@@ -186,7 +201,12 @@ def _books(
 
 
 def _note(
-    ledger: str | Path, data: str, books: Mapping[str, Sequence[pairs.Backtest]], run: Run
+    ledger: str | Path,
+    data: str,
+    books: Mapping[str, Sequence[pairs.Backtest]],
+    *,
+    run: Run,
+    features: Features | Readings,
 ) -> pairs.ledger.Trials:
     """Append this run's configurations to the ledger, and count all on these prices."""
     net = {
@@ -199,8 +219,12 @@ def _note(
         method: float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else np.nan
         for method, found in earned.items()
     }
-    settings = {**asdict(run.backtest), "data": asdict(run.data), "seed": run.seed}
-    return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings)
+    # Dates decide what is traded; where the files lie does not, and their content is in `data`.
+    dates = {name: value for name, value in asdict(run.data).items() if name in DATES}
+    traded = {name: value for name, value in asdict(run.backtest).items() if name not in SHOWN}
+    settings = {**traded, **dates, "seed": run.seed}
+    made = {name: asdict(reading_of(table)) for name, table in readings(features).items()}
+    return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings, readings=made)
 
 
 def _steps(
@@ -270,6 +294,7 @@ def run_published(
     """
     run = run or Run()
     one_of("protocol", protocol, PROTOCOLS[1:])
+    need_daily_closes(universe)
     dates = windows(universe, run)
     names = list(methods or [*readings(features), *BASELINES])
     traded = _tradable(universe, features, run, dates=dates, methods=names)

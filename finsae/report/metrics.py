@@ -106,7 +106,14 @@ MONEY: dict[str, Metric] = {
     "fdr": Metric(
         "False discoveries, %",
         "estimated share of the traded pairs that only look cointegrated, because so many were "
-        "tested",
+        "tested (Benjamini-Hochberg, for tests that depend on one another mildly)",
+        0,
+        100,
+    ),
+    "fdr_by": Metric(
+        "False discoveries (any dependence), %",
+        "the estimate that holds however the tests depend on one another (Benjamini-Yekutieli); "
+        "pairs that share a leg do",
         0,
         100,
     ),

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from finsae.artefact import replacing
 from finsae.checks import DataError
 from finsae.sae.batches import Tokens
 from finsae.sae.coder import Coder
-from finsae.sae.io import load, save
+from finsae.sae.io import load, save, write
 from finsae.sae.place import GROUPS, find
 from finsae.store import write_json
 
@@ -176,20 +177,20 @@ class GroupSAE:
 
 
 def save_groups(group: GroupSAE, folder: str | Path, *, dtype: str = "float32") -> Path:
-    """Write a `GroupSAE`: a folder per member, and ``groups.json`` last.
+    """Write a `GroupSAE`: a folder per member, and ``groups.json``; one of before is replaced.
 
     A member's folder holds the weights that read scaled activations; `export` writes folders for
     other libraries, one per layer.
     """
-    place = Path(folder)
-    for member in group.members:
-        save(member.coder, place / member.name, dtype=dtype)
     listed = [
         {"folder": m.name, "layers": list(m.layers), "scales": list(m.scales)}
         for m in group.members
     ]
-    write_json(place / GROUPS, {"groups": listed, **group.facts_})
-    return place
+    with replacing(folder) as staging:
+        for member in group.members:
+            write(member.coder, staging / member.name, dtype=dtype)
+        write_json(staging / GROUPS, {"groups": listed, **group.facts_})
+    return Path(folder)
 
 
 def load_groups(name: str | Path, *, device: str | None = None) -> GroupSAE:

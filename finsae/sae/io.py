@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
+from finsae.artefact import SEAL, DamagedError, check_seal, replacing, seal
 from finsae.checks import DataError
 from finsae.plugins import make
 from finsae.sae.coder import Coder
@@ -30,14 +31,18 @@ from finsae.sae.interop import (
 from finsae.sae.place import FILE, SPARSIFY_FILE, find, is_group, is_untrained, weights_path
 from finsae.sae.settings import Training
 from finsae.sae.untrained import untrained
-from finsae.store import atomic_path, plain, write_json, write_table
+from finsae.store import plain, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
 DTYPES = ("float16", "float32")
+SCHEMA = 1  # raised when finsae's own part of a folder changes
+TABLES = ("labels", "history")
 
 
 def save(coder: Coder, folder: str | Path, *, dtype: str = "float32", card: str = "") -> Path:
-    """Write an SAE; each file appears whole, ``cfg.json`` last.
+    """Write an SAE; one of before is replaced as a whole.
+
+    ``cfg.json`` has the checksums of weights and tables under ``metadata.finsae``.
 
     Parameters
     ----------
@@ -56,22 +61,29 @@ def save(coder: Coder, folder: str | Path, *, dtype: str = "float32", card: str 
     DataError
         If `dtype` is neither, or the weights do not fit into float16.
     """
+    with replacing(folder) as staging:
+        write(coder, staging, dtype=dtype, card=card)
+    return Path(folder)
+
+
+def write(coder: Coder, place: Path, *, dtype: str, card: str = "") -> None:
+    """Write an SAE's files into an empty folder; see `save`."""
     if dtype not in DTYPES:
         raise DataError(f'dtype must be "float32" or "float16", not "{dtype}"')
-    place = Path(folder)
     with np.errstate(over="ignore"):  # refused below
         weights = {name: getattr(coder, f"{name}_").astype(dtype) for name in coder.WEIGHTS}
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise DataError("weights beyond 65,504 do not fit into float16: save as float32")
-    with atomic_path(place / FILE) as temporary:
-        save_file(weights, temporary)
-    write_table(place / "labels.parquet", coder.labels_)
-    write_table(place / "history.parquet", coder.history_)
+    place.mkdir(parents=True, exist_ok=True)
+    save_file(weights, place / FILE)
+    for table in TABLES:
+        write_table(place / f"{table}.parquet", getattr(coder, f"{table}_"))
     if card:
-        with atomic_path(place / "README.md") as temporary:
-            temporary.write_text(card)
-    write_json(place / "cfg.json", _config(coder))
-    return place
+        (place / "README.md").write_text(card)
+    config = _config(coder)
+    files = [FILE, *(f"{table}.parquet" for table in TABLES)]
+    config["metadata"]["finsae"][SEAL] = seal(place, files, schema=SCHEMA)
+    write_json(place / "cfg.json", config)
 
 
 def _config(coder: Coder) -> dict[str, Any]:
@@ -146,13 +158,14 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
         raise DataError(f'"{name}" holds SAEs of groups of layers: read it by sae.load_groups')
     config = _json(folder / "cfg.json")
     own = dict((config.get("metadata") or {}).get("finsae") or {})
+    _check(folder, own.pop(SEAL, None))
     found = _described(folder, config, own)
     try:
         coder: Coder = make("coder", found.architecture, **found.settings, device=device)
     except TypeError as error:
         raise DataError(f"{folder}/cfg.json: settings of another version: {error}") from error
     coder.set_weights(found.weights)
-    for table in ("labels", "history"):
+    for table in TABLES:
         if (folder / f"{table}.parquet").is_file():
             setattr(coder, f"{table}_", pd.read_parquet(folder / f"{table}.parquet"))
     if len(coder.labels_) != coder.latents:
@@ -161,6 +174,16 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
     coder.scale_ = float(own.get("scale", 1.0))
     coder.provenance_ = own or {"hook_name": found.hook, "folder": folder.name}
     return untrained(coder) if is_untrained(name) else coder
+
+
+def _check(folder: Path, sealed: dict[str, Any] | None) -> None:
+    try:
+        check_seal(folder, sealed, schema=SCHEMA)
+    except (DamagedError, KeyError, TypeError, OSError) as error:
+        raise DataError(
+            f'the SAE in "{folder}" cannot be read ({error}): delete the folder, and train or copy '
+            "it again"
+        ) from None
 
 
 def _described(folder: Path, config: dict[str, Any], own: dict[str, Any]) -> Foreign:

@@ -94,6 +94,16 @@ def test_backtest_adds_returns_and_trades(files):
     assert content["trades"] and {"date", "net"} <= set(content["returns"][0])
 
 
+def test_a_selector_that_leaves_nothing_says_so_in_one_line(files, capsys):
+    argv = ["--features", str(files / "features"), "--prices", str(files / "prices.parquet")]
+    argv += ["--formation", "2013-01-01:2014-12-31", "--trade", "2015-01-01:2015-06-30"]
+    assert call("backtest", "--method", "words", "--selector", "fdr", *argv) == 0
+    shown = capsys.readouterr()
+    (line,) = [line for line in shown.err.splitlines() if line.startswith("words: the selector")]
+    assert "left no pair to trade in" in line and "q <= 0.1 (lowest" in line
+    assert "dependence)" in shown.out
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

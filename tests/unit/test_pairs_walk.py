@@ -1,5 +1,7 @@
 """Walking forward: windows, joined books, the placebo, and the scores that rest on them."""
 
+from dataclasses import replace
+
 import markets
 import numpy as np
 import pandas as pd
@@ -160,6 +162,8 @@ def test_scores_against_chance_and_trials(books):
     assert plain.at[("past", "trials_run"), "value"] == 40
     fdr = books["past"][0].pairs.groupby("window")["q"].max().mean()
     assert plain.at[("past", "fdr"), "value"] == pytest.approx(fdr)
+    strict = books["past"][0].pairs.groupby("window")["q_by"].max().mean()
+    assert plain.at[("past", "fdr_by"), "value"] == pytest.approx(strict) and strict > fdr
     assert not scores.duplicated(["method", "metric", "versus"]).any()
 
 
@@ -265,3 +269,28 @@ def test_windows_in_which_every_pair_is_rejected_have_figures_but_no_ratios(pric
     assert np.isnan(scores["sharpe_net"]) and np.isnan(scores["fdr"])
     assert (pairs.by_year(books)["trades"] == 0).all()
     assert pairs.exposures(books, prices.pct_change()).empty
+    (line,) = pairs.empty_windows(books)
+    assert line.startswith("past: the selector left no pair to trade in 3 of 3 windows: from 2010-")
+    assert all(f"{window.trading[0]:%Y-%m-%d}" in line for window in windows)
+    assert line.endswith("20 tested, 0 hedged: none is selected.") and "\n" not in line
+
+
+def test_windows_without_pairs_are_named_one_by_one(prices, windows):
+    """Walks pass no bound on false discoveries; in the last window a twin of one of them does."""
+    only = prices.filter(like="W").copy()
+    noise = np.random.default_rng(7).normal(0, 0.004, len(only))
+    late = DAYS[210] <= only.index
+    only.loc[late, "W001"] = only.loc[late, "W000"] * np.exp(noise[late])
+    books = pairs.walk_forward(
+        candidates, only, windows=windows, selector=pairs.FalseDiscovery(6, level=1e-4)
+    )
+    whole = books["past"][0]
+    assert whole.windows == 3 and list(whole.empty) == [w.trading[0] for w in windows[:2]]
+    assert set(whole.pairs["window"]) == {windows[2].trading[0]}
+    past, _ = pairs.empty_windows(books)
+    assert "in 2 of 3 windows: from " in past and "0 with q <= 0.0001 (lowest" in past
+    assert f"{windows[2].trading[0]:%Y-%m-%d}" not in past
+    traded = replace(whole, empty={})
+    (line,) = pairs.empty_windows({"past": [traded], "sic": [traded, whole]})
+    assert line.startswith("sic") and "2 of 6 windows (2 draws): from" in line
+    assert f"{windows[1].trading[0]:%Y-%m-%d} (1); in the first: " in line

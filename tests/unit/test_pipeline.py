@@ -19,7 +19,7 @@ from finsae.pipeline import (
     run_benchmark,
     windows,
 )
-from finsae.pipeline.methods import weighted
+from finsae.pipeline.methods import rows, weighted
 from finsae.pipeline.reading import settings
 
 READING = Reading(model="tfidf")
@@ -96,6 +96,20 @@ def test_every_method_is_traded_with_the_same_number_of_candidates(traded):
     assert list(found[found["versus"] == ""].index) == [*expected, "placebo"]
     assert {"method", "draw", "date", "gross", "net"} <= set(traded.tables["returns"].columns)
     assert not traded.tables["trades"].empty
+
+
+def test_a_trial_is_what_was_traded_and_not_where_the_files_lay(universe, features, tmp_path):
+    ledger = tmp_path / "ledger.jsonl"
+    for folder in ("here", "there"):
+        run = replace(RUN, data=Data(prices=f"/{folder}/prices.parquet"))
+        run_backtest(universe, features, run, methods=["sic"], ledger=ledger)
+    written = ledger.read_text()
+    assert len(written.splitlines()) == 1 and "prices.parquet" not in written
+
+
+def test_a_company_without_features_is_named(features):
+    with pytest.raises(DataError, match="no features of T9Z"):
+        rows(features, ["T0A", "T9Z"])
 
 
 def test_costs_only_take(universe, features):
