@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from finsae.checks import one_of
+
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 Found = tuple[int, str, float, str]  # row, kind, factor, action
@@ -23,15 +25,23 @@ AFTERMATH = 5  # closes after a jump that must be as quiet as ever if it was a s
 COMPANIES_FOR_MARKET = 20  # with fewer, the median move is mostly the company's own
 COLUMNS_AT_ONCE = 256  # companies per pass: bounds memory to some tens of MB
 
+MENDED = ("repeated", "stale", "wrong_close", "wrong_run", "split")
+LISTED = ("swapped", "duplicate", "equal", "suspect", "gap")
+KINDS = (*MENDED, *LISTED)
+"""What hygiene looks for: what it mends, and what it lists and leaves as it is."""
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What counts as evidence. Sizes are log moves less the market's (the median company's).
+    """What is looked for, and what counts as evidence.
 
-    A usual move is the robust standard deviation of the 40 moves around.
+    Sizes are log moves less the market's (the median company's). A usual move is the robust
+    standard deviation of the 40 moves around.
 
     Attributes
     ----------
+    kinds : tuple of str
+        Which of `KINDS` are looked for.
     jump : float
         Smallest move looked at: a close wrong by 20 % (0.182) less an ordinary opposite move.
     tick : float
@@ -49,18 +59,37 @@ class Limits:
         moves: both the split and the day's own move are in it.
     quiet : float
         The mean of the five moves after a split is at most this many usual moves: news echoes.
+    hush : float
+        After a 3:2 split the median move is at least this share of what it was before.
     run : int
         Longest wrong run in rows, if it shows a split ratio; a third of it otherwise.
     stale : int
         Shortest run of identical closes called stale. Pairs and threes are daily bread at low
         prices, fours and fives occur (and were confirmed by second sources).
+    equal : int
+        Shortest run of identical closes that is listed, of a company that hardly ever stands still.
     repeats : float
         A day repeats closes if so many more companies than usual are unchanged, in standard
         deviations of a Poisson count.
+    duplicate : float
+        A day is listed as a duplicate of one of the ten before if at least this share of all
+        closes agrees, and so many more than usual as `repeats` says.
+    same_level : float
+        Two companies are listed as swapped if both jump on a day, each to the other's level up to
+        so many usual moves.
     suspect : float
-        Log returns of this size that stay are listed.
+        Log returns of this size that stay are listed. So are smaller ones that look like a split
+        but for their ratio (`jump`, `split`, `quiet`), as a spin-off does.
+    doubtful : float
+        And so are jumps that the next close takes back, if both are at least this many usual moves.
+
+    Raises
+    ------
+    DataError
+        If a kind is unknown.
     """
 
+    kinds: tuple[str, ...] = KINDS
     jump: float = 0.15
     tick: float = 10.0
     undone: float = 0.25
@@ -68,19 +97,42 @@ class Limits:
     calm: float = 0.025
     off: float = 0.055
     quiet: float = 2.0
+    hush: float = 0.33
     run: int = 15
     stale: int = 10
+    equal: int = 5
     repeats: float = 6.0
+    duplicate: float = 0.05
+    same_level: float = 5.0
     suspect: float = 0.30
+    doubtful: float = 3.0
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            one_of("kind", kind, KINDS)
 
 
 class Jump(NamedTuple):
-    """A large move: its row, its size, the usual move around it, the mean move after it."""
+    """A large move.
+
+    Attributes
+    ----------
+    row : int
+    move : float
+    usual : float
+        The company's usual move around it.
+    after : float
+        The mean of the five moves after it.
+    hush : float
+        The median of the 20 moves after it by that of the 20 before, the market's included: a
+        company that is bid for hardly moves any more.
+    """
 
     row: int
     move: float
     usual: float
     after: float
+    hush: float
 
 
 class Closes:
@@ -90,6 +142,7 @@ class Closes:
         self.values, self.dates, self.tickers = values, pd.DatetimeIndex(dates), list(tickers)
         self.market = _market(values)
         self.confirmed: set[tuple[int, int]] = set()  # row, column of moves known to be true
+        self.swapped: set[tuple[int, int]] = set()  # row, column of moves to another's level
 
     def confirm(self, events: pd.DataFrame) -> None:
         """Take the moves at the given tickers and dates for true."""
@@ -128,12 +181,13 @@ def mend(closes: Closes, columns: Places, limits: Limits) -> dict[int, list[Foun
     """
     found = {}
     for block in blocks(columns):
-        for column, every in _jumps(closes, block, limits).items():
+        for column, every in find_jumps(closes, block, limits).items():
             line = closes.values[:, column]
             jumps = [jump for jump in every if (jump.row, column) not in closes.confirmed]
             mended = _runs(line, jumps, limits, longest=1)
             mended = mended or _runs(line, jumps, limits, longest=limits.run)
-            mended = mended or _splits(line, jumps, limits)
+            taken = {row for row, other in closes.swapped if other == column}
+            mended = mended or _splits(line, jumps, taken, limits=limits)
             if mended:
                 found[column] = mended
     return found
@@ -152,28 +206,47 @@ def _market(values: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(median)])
 
 
-def _jumps(closes: Closes, block: Places, limits: Limits) -> dict[int, list[Jump]]:
-    """Jumps of each company that has one, in order of time."""
+def find_jumps(closes: Closes, block: Places, limits: Limits) -> dict[int, list[Jump]]:
+    """Find the jumps of each company that has one, in order of time."""
     move, apart = closes.moves(block)
     large = (np.abs(move) >= limits.jump) & (apart <= LONGEST_GAP)
     found: dict[int, list[Jump]] = {}
     for at in np.flatnonzero(large.any(axis=0)):
         rows = np.flatnonzero(np.isfinite(move[:, at]))
-        sizes = np.pad(np.abs(move[rows, at]), WINDOW, constant_values=np.nan)
+        market = closes.market[rows] - closes.market[rows - apart[rows, at]]
         places = np.flatnonzero(large[rows, at])
-        around = sizes[places[:, None] + np.arange(2 * WINDOW + 1)]
-        around[:, WINDOW] = np.nan
+        around = _around(np.abs(move[rows, at]), places)
         enough = np.isfinite(around).sum(axis=1) >= WINDOW // 2
         places, around = places[enough], around[enough]
         if not len(places):
             continue
         usual = np.maximum(1.4826 * np.nanmedian(around, axis=1), LEAST_MOVE)
         after = around[:, WINDOW + 1 : WINDOW + 1 + AFTERMATH].mean(axis=1)
-        columns = (rows[places], move[rows[places], at], usual, after)
+        hush = _hush(_around(np.abs(move[rows, at] + market), places))
+        columns = (rows[places], move[rows[places], at], usual, after, hush)
         found[int(block[at])] = [
             Jump(int(row), *map(float, others)) for row, *others in zip(*columns, strict=True)
         ]
     return found
+
+
+def _around(sizes: Floats, places: Places) -> Floats:
+    """Sizes of the 20 moves before and after each place, NaN at the place itself."""
+    padded = np.pad(sizes, WINDOW, constant_values=np.nan)
+    around: Floats = padded[places[:, None] + np.arange(2 * WINDOW + 1)]
+    around[:, WINDOW] = np.nan
+    return around
+
+
+def _hush(around: Floats) -> Floats:
+    """Median size after by that before; 1 where either side has fewer than ten moves."""
+    before, after = around[:, :WINDOW], around[:, WINDOW + 1 :]
+    few = np.minimum(np.isfinite(before).sum(axis=1), np.isfinite(after).sum(axis=1)) < WINDOW // 2
+    ratio = np.ones(len(around))
+    some = ~few
+    medians = [np.nanmedian(part[some], axis=1) for part in (before, after)]
+    ratio[some] = medians[1] / np.maximum(medians[0], LEAST_MOVE)
+    return ratio
 
 
 def _runs(line: Floats, jumps: list[Jump], limits: Limits, *, longest: int) -> list[Found]:
@@ -186,7 +259,7 @@ def _runs(line: Floats, jumps: list[Jump], limits: Limits, *, longest: int) -> l
             days = int(np.isfinite(line[first.row : second.row]).sum())
             if days > longest:
                 break
-            if _undone(first, second, limits):
+            if undone(first, second, limits, times=limits.tick):
                 mended = _put_right(line, first, second, days=days, limits=limits)
                 if mended:
                     found.append(mended)
@@ -195,9 +268,10 @@ def _runs(line: Floats, jumps: list[Jump], limits: Limits, *, longest: int) -> l
     return found
 
 
-def _undone(first: Jump, second: Jump, limits: Limits) -> bool:
+def undone(first: Jump, second: Jump, limits: Limits, *, times: float) -> bool:
+    """Whether a jump takes back another, both of so many usual moves."""
     smaller = min(abs(first.move), abs(second.move))
-    large = smaller >= limits.tick * max(first.usual, second.usual)
+    large = smaller >= times * max(first.usual, second.usual)
     return large and abs(first.move + second.move) <= limits.undone * smaller
 
 
@@ -207,6 +281,8 @@ def _put_right(
     """Multiply wrong closes by the split ratio they show; without one, set them missing."""
     span = slice(first.row, second.row)
     kind = "wrong_close" if days == 1 else "wrong_run"
+    if kind not in limits.kinds:
+        return None
     size, usual = (first.move - second.move) / 2, max(first.usual, second.usual)
     ratio = _nearest_ratio(size, min(max(0.02, 2 * usual), 0.05))
     if ratio:
@@ -218,12 +294,31 @@ def _put_right(
     return None
 
 
-def _splits(line: Floats, jumps: list[Jump], limits: Limits) -> list[Found]:
-    """Divide the closes before a lone, lasting jump at a split ratio by the ratio."""
-    found = []
+def lone(jump: Jump, jumps: list[Jump], limits: Limits) -> bool:
+    """Whether no other jump is near; in a calm company, none of a third of its size."""
+    counts = abs(jump.move) / 3 if jump.usual <= limits.calm else 0.0
+    others = (other for other in jumps if other is not jump and abs(other.move) >= counts)
+    return all(abs(other.row - jump.row) > WINDOW for other in others)
+
+
+def lasting(jump: Jump, limits: Limits) -> bool:
+    """Whether a jump is too large for the company, and followed by what is usual for it."""
+    # never where fewer than five closes follow: the mean is missing then
+    quiet = jump.after <= limits.quiet * jump.usual
+    return quiet and abs(jump.move) >= limits.split * jump.usual
+
+
+def _splits(line: Floats, jumps: list[Jump], taken: set[int], *, limits: Limits) -> list[Found]:
+    """Divide the closes before a lone, lasting jump at a split ratio by the ratio.
+
+    Not where the company takes another's level (`taken`, rows): such a jump has any ratio.
+    """
+    found = list[Found]()
+    if "split" not in limits.kinds:
+        return found
     for jump in jumps:
-        lone = all(abs(other.row - jump.row) > WINDOW for other in jumps if other is not jump)
-        ratio = _split_ratio(jump, limits) if lone else 0.0
+        own = lone(jump, jumps, limits) and jump.row not in taken
+        ratio = _split_ratio(jump, limits) if own else 0.0
         if ratio:
             line[: jump.row] /= ratio
             earlier = counted(int(np.isfinite(line[: jump.row]).sum()))
@@ -235,16 +330,16 @@ def _split_ratio(jump: Jump, limits: Limits) -> float:
     """Ratio by which the log return is to be corrected, or 0.
 
     News moves a price by 40 % now and then and by 100 % hardly ever; so 3:2 must be met within one
-    usual move, by a company that is calmer still before and after.
+    usual move, by a company that is calmer still before and after, and not by one that hardly
+    moves any more: bids of half the price above it are common.
     """
-    quiet = jump.after <= limits.quiet * jump.usual  # never where fewer than five closes follow
-    if abs(jump.move) < limits.split * jump.usual or not quiet:
+    if not lasting(jump, limits):
         return 0.0
     if jump.usual > limits.calm and jump.move < np.log(5):
         return 0.0
     off = min(max(0.02, 5 * jump.usual), limits.off * abs(jump.move))
     ratio = _nearest_ratio(jump.move, off)
-    calmer = abs(jump.move) >= 1.5 * limits.split * jump.usual
+    calmer = abs(jump.move) >= 1.5 * limits.split * jump.usual and jump.hush >= limits.hush
     if not ratio and calmer and 1.33 * jump.after <= limits.quiet * jump.usual:
         close = abs(abs(jump.move) - np.log(THREE_FOR_TWO)) <= min(jump.usual, off)
         ratio = float(THREE_FOR_TWO ** -np.sign(jump.move)) if close else 0.0

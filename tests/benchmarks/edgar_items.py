@@ -139,7 +139,14 @@ def summary(table):
 def by_family(table):
     true = table[table["recall"].notna()].assign(family=table["layout"].map(family))
     found = true.assign(exact=true["ends"].astype(float)).groupby(["method", "family"], sort=False)
-    return found["exact"].mean().unstack().round(3).reset_index()
+    return (
+        found["exact"]
+        .mean()
+        .reset_index()
+        .pivot_table(index="method", columns="family", values="exact", sort=False)
+        .round(3)
+        .reset_index()
+    )
 
 
 def markdown(table):

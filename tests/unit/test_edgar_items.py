@@ -140,7 +140,7 @@ def test_files_of_edgar_crawler_are_a_universe(tmp_path):
     companies = read_universe(tmp_path).companies
     assert companies.index.tolist() == ["CIK0000000777", "CIK0000320193"]
     assert companies.loc["CIK0000320193", "description"] == w.truth
-    assert str(companies.loc["CIK0000320193", "date"].date()) == "2020-10-30"
+    assert str(companies.loc["CIK0000320193", "date"].date()) == "2020-10-31"  # the day after
 
 
 def test_tables_of_edgar_corpus_are_a_universe(tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from finsae.checks import DataError
 from finsae.cluster import division, fama_french, industry_group, major_group
 from finsae.sources import codes_as_of, read_codes, read_universe
+from finsae.sources.companies import UNDATED
 from finsae.sources.sic import as_sic
 
 # Codes that the SEC gives out and the 1987 manual does not have: whole groups and its own.
@@ -133,7 +134,7 @@ def test_dated_codes_that_contradict_each_other(tmp_path):
     with pytest.raises(DataError) as error:
         read_universe(path)
     assert error.value.problems == [
-        "c.csv: rows whose ticker occurs more than once (B): 3, 4",
+        "c.csv: rows whose ticker occurs more than once (B): 3, 4" + UNDATED,
         "c.csv: companies with two codes on the same sic_date: A",
     ]
     path.write_text(

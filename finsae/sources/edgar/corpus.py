@@ -92,7 +92,7 @@ def read_edgar_corpus(path: str | Path, *, latest: bool = False) -> pd.DataFrame
     if problems:
         raise DataError(f"{Path(path).name}: no cik, year or item 1 in {few(problems)}")
     if not rows:
-        raise DataError(f'"{path}" holds no filing')
+        raise DataError(f'"{path}" holds no filing, and is no file of companies')
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(["cik", "date"])
     if latest:
         fit = table[table["flags"].map(is_fit)]
@@ -119,7 +119,7 @@ def _json(file: Path) -> list[Mapping[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         if file.suffix.lower() == ".jsonl":
-            content = [json.loads(line) for line in text.splitlines() if line.strip()]
+            content: Any = [json.loads(line) for line in text.splitlines() if line.strip()]
         else:
             content = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from finsae.checks import DataError, nearest
 from finsae.sources.edgar.client import Edgar
-from finsae.sources.edgar.extract import extract_business
+from finsae.sources.edgar.extract import Business, extract_business
 from finsae.sources.edgar.records import Company, Filing, Header, ticker_key
 from finsae.sources.http import FetchError
 from finsae.sources.tables import as_text, few, known_names, read_table
@@ -191,10 +191,8 @@ def _row(edgar: Edgar, company: Company, filing: Filing) -> dict[str, str | None
         if error.status in (403, 429, 503):
             raise
         document, header = None, Header(None, None, None)
-    if document is None:
-        text, flags = "", ("missing",)
-    else:
-        text, flags = extract_business(document, filing.form)
+    missing = Business("", ("missing",))
+    text, flags = missing if document is None else extract_business(document, filing.form)
     accepted = header.accepted or filing.accepted.removesuffix("Z").split(".")[0] or None
     # What EDGAR accepts in the evening is public on the next day, which is its filing date.
     date = max(filing.filed, (accepted or filing.filed)[:10])
