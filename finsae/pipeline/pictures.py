@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 
 from finsae.explain import cluster_name, explain, feature_table, sentence_view, word_pairs
+from finsae.explain.marks import strongest_marks
 from finsae.features import Features
 from finsae.pipeline.methods import distance, known_companies, similarities, weighted
 from finsae.result import Result
 from finsae.similarity import pairwise_correlation
 from finsae.universe import Universe
 
-VERSION = 2  # raised when the tables of the same result change
+VERSION = 3  # raised when the tables of the same result change
 HEAT_SIZE = (6, 24)  # companies of a cluster whose heat map can be read
 TOP_FEATURES = 12
 SENTENCES = 5  # pairs of sentences of an explained pair
@@ -50,6 +51,7 @@ def pictures(
         "heat": heat(similarity, labels, future.monthly),
         "explained": explain(known, a, b).assign(a=a, b=b, similarity=value),
         **by_text(known, a, b),
+        "marks": strongest_marks(known, tickers),
         "repairs": universe.repairs,
     }
 

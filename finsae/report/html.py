@@ -13,6 +13,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from finsae.report import companies, findings, money, pair, record
+from finsae.report.explorer import explorer
 from finsae.report.parts import FILTERS, Figure, Row, Section, Table
 from finsae.result import Result
 from finsae.store import atomic_path, plain
@@ -77,6 +78,7 @@ def render(result: Result, *, paper: bool = False) -> str:
         byline=_byline(result),
         sections=sections,
         paper=paper,
+        explorer=None if paper else explorer(result),
         **screen,
         **_assets(),
     )
