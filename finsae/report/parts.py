@@ -39,6 +39,15 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """Texts side by side where there is room, each with a title; what is marked is HTML."""
+
+    caption: str
+    entries: Sequence[tuple[str, Markup]]
+    kind: ClassVar[str] = "texts"
+
+
+@dataclass(frozen=True)
 class Commands:
     """Lines to type at a shell."""
 
@@ -155,7 +164,7 @@ def _room(head: str, cells: Sequence[Cell]) -> float:
     ]
     word = max(map(len, [*words, *head.split()]), default=1)
     long = sorted(map(len, texts))[int(0.9 * (len(texts) - 1))] if texts else 0
-    return 3 + max(min(word, 26), min(long, 12 + long**0.75))
+    return float(3 + max(min(word, 26), min(long, 12 + long**0.75)))
 
 
 def _spec(drawing: plots.Figure) -> dict[str, Any]:
@@ -166,7 +175,7 @@ def _spec(drawing: plots.Figure) -> dict[str, Any]:
     return {**spec, **words, "title": drawing.title}
 
 
-Part = Words | Facts | Commands | Figure | Row | Table
+Part = Words | Facts | Texts | Commands | Figure | Row | Table
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def test_backtest_adds_returns_and_trades(files):
         (["difference", "T0A", "T0A"], "in both groups"),
         (["difference", ".", "T0A"], "name two folders"),
         (["backtest", "--method", "sci"], 'did you mean "sic"'),
-        (["report", "--format", "pdf"], "pdf is not yet available"),
+        (["report", "--format", "pdff"], 'did you mean "pdf"'),
         (["report", "--format", "htm"], 'did you mean "html"'),
         (["report", "--run", "nowhere"], 'no run in "nowhere"'),
         (["build-features", "--companies", "nowhere.csv"], "nowhere.csv"),

@@ -44,7 +44,7 @@ def figures(result, scores):
         "map": plots.company_map(tables["companies"], tables["features"]),
         "similarity": plots.heat_map(tables["heat"], column="similarity"),
         "correlation": plots.heat_map(tables["heat"], column="correlation"),
-        "contributions": plots.contributions(tables["explained"]),
+        "contributions": plots.contributions(tables["explained"].iloc[:5]),
         "equity": plots.equity(returns),
         "costs": plots.cost_levels(returns, method="sae"),
         "rolling": plots.rolling_sharpe(returns, method="sae"),
