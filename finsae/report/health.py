@@ -9,7 +9,7 @@ import pandas as pd
 
 from finsae import plots
 from finsae.methods import label
-from finsae.report.parts import Part, Section, Words, figure, table
+from finsae.report.parts import Cell, Part, Section, Words, figure, table
 from finsae.result import Result
 
 TITLE = "Health of the autoencoder"
@@ -43,8 +43,8 @@ def health(result: Result) -> Section:
             "Judged on": rows["text"],
             "Layer": rows["layer"],
             "FVU": rows["fvu"].astype(float),
-            "L0": rows["l0"].astype(float).round(1),
-            "Dead, %": (100 * rows["dead"].astype(float)).round(1),
+            "L0": [Cell(f"{value:.1f}", number=True) for value in rows["l0"]],
+            "Dead, %": [Cell(f"{100 * value:.1f}", number=True) for value in rows["dead"]],
             "Cosine": rows["cosine"].astype(float),
             "Tokens": rows["tokens"].astype(int),
         }

@@ -182,7 +182,7 @@ def run(folder):
         "firing",
         "pair_texts",
         "trading_years",
-    ],  # fmt: skip
+    ],
 )
 def test_a_missing_table_is_said_not_fatal(run, table):
     tables = {name: frame for name, frame in run.tables.items() if name != table}

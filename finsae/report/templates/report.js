@@ -132,15 +132,6 @@ async function unpack(text) {
     if (event.target.dataset.csv) save(event.target.dataset.csv);
     if (event.target.dataset.show) choose(event.target);
   });
-  // a figure is drawn when it comes near: the page opens at once, however many there are
-  const near = new IntersectionObserver(
-    (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => {
-      near.unobserve(target);
-      if (!drawn.has(target)) draw(target);
-    }),
-    { rootMargin: "1000px" },
-  );
-  document.querySelectorAll(".plot").forEach((plot) => near.observe(plot));
   const find = document.getElementById("find");
   if (find) {
     find.addEventListener("input", () => show(seek(find.value)));
@@ -164,5 +155,9 @@ async function unpack(text) {
   });
   narrow.addEventListener("change", drawAll);
   dark.addEventListener("change", drawAll);
+  for (const plot of document.querySelectorAll(".plot")) {
+    if (!drawn.has(plot)) draw(plot);
+    await new Promise((next) => setTimeout(next)); // the page can be used while figures are drawn
+  }
   document.documentElement.dataset.ready = "yes";
 })();
