@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import singledispatch
 from html import escape
 from typing import Any
@@ -19,6 +20,7 @@ RING = {
     "size": 22,
     "line": {"width": 3, "color": "#D55E00"},
 }
+LETTERS = 30  # in a line of a name at an axis
 GAP = 0.07  # between panels, of the height
 
 
@@ -97,7 +99,8 @@ def _axis(axis: Axis) -> dict[str, Any]:
     if axis.kind == "names":
         ends = [-0.5, len(axis.names) - 0.5]
         found |= {
-            "type": "category", "categoryorder": "array", "categoryarray": list(axis.names),
+            "type": "category", "categoryorder": "array",
+            "categoryarray": [_name(name) for name in axis.names],
             "range": ends[::-1] if axis.turned else ends,
         }  # fmt: skip
     if axis.span is not None:
@@ -192,8 +195,8 @@ def _(layer: Cells, panel: Panel) -> list[dict[str, Any]]:
     low, high = limits(layer)
     return [
         dict(
-            type="heatmap",
-            z=layer.values.astype(np.float32), x=list(panel.x.names), y=list(panel.y.names),
+            type="heatmap", z=layer.values.astype(np.float32),
+            x=_values(panel.x.names, panel.x), y=_values(panel.y.names, panel.y),
             colorscale=TWO_SIDED if layer.two_sided else SEQUENTIAL, zmin=low, zmax=high,
             colorbar={"thickness": 10, "title": {"text": layer.title, "side": "right"}},
             text=[list(row) for row in layer.written] or None,
@@ -218,8 +221,13 @@ def _values(values: Places, axis: Axis) -> Any:  # noqa: ANN401 - what plotly ta
     if axis.kind == "date":
         return pd.DatetimeIndex(np.asarray(values)).strftime("%Y-%m-%d")
     if axis.kind == "names":
-        return [str(value) for value in values]
+        return [_name(str(value)) for value in values]
     return np.asarray(values, dtype=np.float32)
+
+
+def _name(text: str) -> str:
+    """Write a name at an axis: markup stays text, and a long one takes several lines."""
+    return "<br>".join(escape(line) for line in textwrap.wrap(text, LETTERS)) or escape(text)
 
 
 def _each(value: Any) -> Any:  # noqa: ANN401 - a text or several

@@ -36,11 +36,11 @@ def hedging(result: Result) -> Section:
         missing = "No hedges were measured in this run: they need 24 months of returns before the"
         return Section("hedging", TITLE, [Words([f"{missing} cut."])])
     paired = removed(differences(result.scores, "hedged_variance"))
-    axis = "variance removed, % of the company's"
+    axis = "variance removed, %"
     shown = plots.leaderboard(rows, axis=axis, title="Whose peers hedge a company best", digits=1)
     drawn = [figure("hedge-levels", shown)]
     if len(paired):
-        axis = "difference, percentage points of variance removed"
+        axis = "difference, percentage points"
         shown = plots.paired_differences(leading(paired), axis=axis)
         drawn.append(figure("hedge-differences", shown))
     parts: list[Part] = [
