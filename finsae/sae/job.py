@@ -211,7 +211,7 @@ def model_card(coder: Coder) -> str:
         "Learning rate": f"{made['learning_rate']:.3g}",
         "Seed": made["seed"],
         "Training": f"{made['seconds']:,} s; commit {made['commit']}; {made['made']}",
-        **_recall(history),
+        **_recall(history.to_dict()),
         "FVU, held out": f"{found['fvu']:.4f} on {found['tokens']:,} tokens",
         "L0, held out": f"{found['l0']:.2f}",
         "Cosine, held out": f"{found['cosine']:.4f}",
