@@ -211,7 +211,7 @@ def model_card(coder: Coder) -> str:
         "Learning rate": f"{made['learning_rate']:.3g}",
         "Seed": made["seed"],
         "Training": f"{made['seconds']:,} s; commit {made['commit']}; {made['made']}",
-        **_recall(history.to_dict()),
+        **_recall(history),
         "FVU, held out": f"{found['fvu']:.4f} on {found['tokens']:,} tokens",
         "L0, held out": f"{found['l0']:.2f}",
         "Cosine, held out": f"{found['cosine']:.4f}",
@@ -230,7 +230,7 @@ def model_card(coder: Coder) -> str:
     )
 
 
-def _recall(history: Mapping[str, Any]) -> dict[str, str]:
+def _recall(history: Any) -> dict[str, str]:  # noqa: ANN401 - a mapping or a row of a table
     """Row of the card about the training's selection; older SAEs do not have it."""
     if "recall" not in history:
         return {}

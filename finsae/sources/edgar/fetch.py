@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -144,21 +143,21 @@ def fetch_filings(
         If the source refuses to go on, or more than ten filings could not be had.
     """
     failures: list[str] = []
-    with (
-        progress("filings of companies", len(wanted)) as (bar, task),
-        ThreadPoolExecutor(AT_ONCE) as pool,
-        contextlib.ExitStack() as stack,
-    ):
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        stack.callback(edgar.stop)
-        for rows in pool.map(lambda company: _rows(edgar, company, years), wanted):
-            failures += [str(row["accession"]) for row in rows if row["flags"] == "missing"]
-            if len(failures) > MOST_FAILURES:
-                raise FetchError(
-                    f"{len(failures)} filings could not be had ({few(failures)}): run again later"
-                )
-            yield from rows
-            bar.advance(task)
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        with progress("filings of companies", len(wanted)) as (bar, task):
+            for rows in pool.map(lambda company: _rows(edgar, company, years), wanted):
+                failures += [str(row["accession"]) for row in rows if row["flags"] == "missing"]
+                if len(failures) > MOST_FAILURES:
+                    raise FetchError(
+                        f"{len(failures)} filings could not be had ({few(failures)}): "
+                        "run again later"
+                    )
+                yield from rows
+                bar.advance(task)
+    finally:
+        with edgar.stopped():
+            pool.shutdown(cancel_futures=True)
 
 
 def _rows(edgar: Edgar, wanted: Wanted, years: tuple[int, int]) -> list[dict[str, str | None]]:
