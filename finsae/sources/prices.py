@@ -178,7 +178,7 @@ def _from_cells(cells: pd.DataFrame, where: str, *, value: str, months: bool) ->
     named = cells["currency"].iloc[0] if len(cells) else UNKNOWN
     # pivot_table would aggregate and drop what is empty; here each cell occurs once
     frame = cells.pivot(index="day", columns="key", values="value")  # noqa: PD010
-    order = list(dict.fromkeys(cells["key"]))
+    order = cells["key"].drop_duplicates().tolist()
     closes = frame.sort_index()[order].rename_axis("date").rename_axis(columns=None)
     return Market(closes, None, "long", None if named == UNKNOWN else str(named))
 

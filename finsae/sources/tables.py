@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError, nearest
@@ -110,6 +111,12 @@ def as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Text without blanks around it; whole numbers without ".0", missing values as ""."""
     if isinstance(column.dtype, pd.StringDtype):
         return column.fillna("").str.strip()
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        return column.astype(str)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        places, days = pd.factorize(column)  # a long table holds each day thousands of times
+        written = pd.Series(["", *map(_cell, days)], dtype=str)
+        return pd.Series(written.to_numpy()[places + 1], index=column.index, dtype=str)
     return column.astype(object).map(_cell).astype(str)
 
 
