@@ -161,6 +161,13 @@ def test_yfinance_reads_adjusted_closes_on_the_exchanges_own_days(yahoo, tmp_pat
     assert found.again == []
 
 
+def test_a_share_class_is_written_as_yahoo_does_and_kept_as_the_user_does(server, yahoo, tmp_path):
+    found = fetch(yahoo, ["BRK.B", "bf-a"], tmp_path)
+    assert set(found.closes["ticker"]) == {"BRK.B", "bf-a"}
+    charts = {urlsplit(path).path.rpartition("/")[2] for path in server.requests}
+    assert {"BRK-B", "BF-A"} <= charts
+
+
 def test_each_currency_has_its_own_file_which_can_be_read(yahoo, tmp_path):
     found = fetch(yahoo, ["AAPL", "KO", "SAP.DE", "GONE1"], tmp_path)
     files = write_prices(found, tmp_path / "p.parquet")
