@@ -18,7 +18,8 @@ class Report(NamedTuple):
 
 
 MAKES = ("valves", "turbines", "sensors", "bearings", "solvents", "garments", "reagents", "tiles",
-         "routers", "trailers", "batteries", "catheters", "syrups", "boilers", "lenses")  # fmt: skip
+         "routers", "trailers", "batteries", "catheters", "syrups", "boilers",
+         "lenses")  # fmt: skip
 FOR = ("refineries", "hospitals", "airlines", "grocers", "utilities", "shipyards", "farmers",
        "schools", "foundries", "laboratories", "builders", "printers")  # fmt: skip
 PLACES = ("Ohio", "Bavaria", "Osaka", "Leeds", "Quebec", "Monterrey", "Lyon", "Busan", "Perth")
@@ -32,6 +33,9 @@ BUSINESS = (
     "Sales of {a} to {c} were {m}% of revenue, see Item 7 of this report for a discussion.",
     "Raw materials for {a} are bought from several suppliers in {p}.",
     "As described in Item 1A, Risk Factors, the loss of {c} as customers would hurt {b}.",
+    "How prices of {a} change is set forth under Item 7. Management's Discussion and Analysis.",
+    "Dangers to {b} in {p} are said in Item 1A. Risk Factors and elsewhere in this report.",
+    "Plants in {p} that make {a} are listed in Item 2. Properties.",
 )
 RISKS = (
     "A recession could reduce what customers spend and harm our results number {n}.",
@@ -55,8 +59,8 @@ AVAILABLE = ("Our annual reports on Form 10-K are available free of charge on ou
              "Commission.")  # fmt: skip
 REFERENCE = ("The information required by this item is incorporated by reference to the "
              "registrant's definitive proxy statement for its annual meeting.")  # fmt: skip
-ELSEWHERE = ("The information set forth on pages 4 through 19 of the registrant's annual report to "
-             "shareholders is incorporated herein by reference and filed as Exhibit 13.")  # fmt: skip
+ELSEWHERE = ("The information set forth on pages 4 through 19 of the registrant's annual report "
+             "to shareholders is incorporated herein by reference and is an exhibit.")  # fmt: skip
 PART3 = (("10", "Directors and Executive Officers of the Registrant"),
          ("11", "Executive Compensation"),
          ("12", "Security Ownership of Certain Beneficial Owners and Management"),
@@ -238,7 +242,8 @@ def bold(text):
 
 
 def contents(parts, first=("Item 1", "Business")):
-    rows = [f'<tr><td><a href="#i{number}">{head}.</a></td><td>{title}</td><td>{number + 3}</td></tr>'
+    rows = [f'<tr><td><a href="#i{number}">{head}.</a></td><td>{title}</td>'
+            f"<td>{number + 3}</td></tr>"
             for number, (head, title, _) in enumerate([(*first, []), *parts]) if title]  # fmt: skip
     return f"<p>TABLE OF CONTENTS</p><table>{''.join(rows)}</table>"
 
@@ -270,7 +275,7 @@ def split_head(head, title):
     """Headings cut up by tags and held together by no-break spaces."""
     if not title:
         return f"<p><b>{head[0]}<font size=1>{head[1:]}</font></b></p>"
-    kind, number = head.split()
+    kind, number = head.split(" ", 1)
     return (f"<p><b><font>{kind[0]}</font><font size=1>{kind[1:].upper()}</font>&nbsp;{number}."
             f"&#160;&#160;<u>{title[0]}</u><u>{title[1:]}</u></b></p>")  # fmt: skip
 
@@ -320,9 +325,13 @@ def bullets(w):
 
 def one_table(w):
     """A whole document in one cell, its paragraphs parted by line breaks."""
-    inner = html_report(w, paragraph=lambda text: f"{text}<br><br>\n",
-                        head=lambda head, title: f"<b>{head}. {title}</b><br>", toc=False)  # fmt: skip
-    return inner.replace("<body>", "<body><table><tr><td>").replace("</body>", "</td></tr></table>")
+
+    def head(name, title):
+        return f"<b>{name}. {title}</b><br>"
+
+    inner = html_report(w, paragraph=lambda text: f"{text}<br><br>\n", head=head, toc=False)
+    inner = inner.replace("<body>", "<body><table><tr><td>")
+    return inner.replace("</body>", "</td></tr></table>")
 
 
 def references_first(w):
@@ -393,6 +402,65 @@ def amendment(w):
     return html_report(w, first=("PART III", ""), body=[], rest=rest, toc=False)
 
 
+def split_contents(w):
+    """A table of contents with the number and the title of an item in two rows."""
+    items = [("Item 1", "Business", []), *rest_of(w)]
+    rows = "".join(f"<tr><td><b>{head}</b></td></tr><tr><td>{title}</td><td>{number + 1}</td></tr>"
+                   for number, (head, title, _) in enumerate(items) if title)  # fmt: skip
+    return html_report(w, toc=False, before=f"<div>TABLE OF CONTENTS</div><table>{rows}</table>")
+
+
+def dashes(head, title):
+    return bold(f"{head.upper()}\u2014{title.upper()}" if title else head)
+
+
+def no_blank(head, title):
+    return bold(f"PART I, {head}.{title}" if title and head[-1] in "1ABC" else f"{head}.{title}")
+
+
+def letter_l(head, title):
+    return bold(f"{head.replace('Item 1', 'Item l')}. {title}" if title else head)
+
+
+def part_and_item(number):
+    """Part and item in the head of every page."""
+    return f"<p>{number}</p><hr/><p>PART I</p><p>Item 1</p>"
+
+
+def pre_pages(w):
+    """Plain text within HTML."""
+    text = text_report(w).replace("<PAGE>", "</PRE><HR><PRE>")
+    return f"<HTML><BODY BGCOLOR=#FFFFFF><P></P><BR><PRE>{text}</PRE></BODY></HTML>"
+
+
+def broken_lines(w):
+    """A line break at the end of every line."""
+
+    def paragraph(text):
+        return "<P>" + "<BR>\n".join(textwrap.wrap(text, 80))
+
+    return html_report(
+        w, paragraph=paragraph, head=lambda head, title: f"<P><B>{head}. {title}</B>"
+    )
+
+
+def figures_first(w):
+    """Financial statements and their discussion before Part I."""
+    before = bold("Management's Discussion") + "".join(para(text) for text in w.money * 2)
+    return html_report(w, before=before, toc=False)
+
+
+def page_between(w):
+    """A page break before the name of an item in the middle of a sentence."""
+    start, end = (
+        "The factors that matter most to buyers of our syrups are set out in",
+        "Item 1A. Risk Factors.",
+    )
+    cut = f"{para(start)}<p align=center>7</p><hr>{para(end)}"
+    truth = "\n\n".join([*w.business[:2], f"{start} {end}", *w.business[2:]])
+    return html_report(w, between=cut), truth
+
+
 def with_boilerplate(w):
     body = [w.business[0], FORWARD, *w.business[1:], "Available Information", AVAILABLE]
     return html_report(w, body=body)
@@ -405,7 +473,10 @@ def reports(seed):
     both = ("Items 1 and 2", "Business and Properties")
     less = rest_of(w, properties=False)
     of_small = [("Item 2", "Description of Property", w.property), *rest_of(w, risks=False)[1:]]
+    three = ("Items 1, 2 and 3", "Business, Properties and Legal Proceedings")
     refer, refer_truth = reference_inside(w)
+    cut, cut_truth = page_between(w)
+    small = Writer(seed, size=2)
     f20, f20_truth = form_20f(w)
     f20_letters, f20_letters_truth = form_20f(w, letters="Item 4.{}. {}")
 
@@ -423,7 +494,7 @@ def reports(seed):
         k("text, tagged table", text_report(w, between=TEXT_TABLE)),
         k("text, table without tags", text_report(w, between=BARE_TABLE)),
         k("text, Items 1(a) to 1(c)", lettered(w)),
-        k("text, number above title", text_report(w, business="ITEM 1.\n\n                BUSINESS")),
+        k("text, number above title", text_report(w, business="ITEM 1.\n\n         BUSINESS")),
         k("text, page breaks within sentences", split_at_page(w)),
         k("text, 10-KSB", text_report(w, business="ITEM 1.  DESCRIPTION OF BUSINESS",
                                       rest=of_small, form="10-KSB"), "10-KSB"),
@@ -450,6 +521,121 @@ def reports(seed):
         k("HTML, Part III only", amendment(w), "10-K/A", truth="", flags=("no_item",)),
         k("inline XBRL, generated divs", inline_xbrl(w)),
         k("inline XBRL, Item 1C", inline_xbrl(w, cyber=True)),
+        k("text, contents without dots", text_report(w).replace("." * 30, "      ")),
+        k("text, plain text within HTML", pre_pages(w)),
+        k("HTML, contents in split rows", split_contents(w)),
+        k("HTML, dashes", html_report(w, head=dashes)),
+        k("HTML, no blank, with its part", html_report(w, head=no_blank)),
+        k("HTML, Items 1, 2 and 3", html_report(w, first=three, rest=less[3:])),
+        k("HTML, a letter l for the number", html_report(w, head=letter_l)),
+        k("HTML, first letters set apart", html_report(w, head=set_apart)),
+        k("HTML, part and item on every page", html_report(w, page=part_and_item)),
+        k("HTML, hard line breaks", broken_lines(w)),
+        k("HTML, statements before Part I", figures_first(w)),
+        k("HTML, page break before a reference", cut, truth=cut_truth),
+        k("HTML, a short item", html_report(small), truth=small.truth),
         k("20-F, Item 4", f20, "20-F", truth=f20_truth),
         k("20-F, Items 4.A to 4.C", f20_letters, "20-F", truth=f20_letters_truth),
     ]  # fmt: skip
+
+
+# --- layouts mixed by chance ----------------------------------------------------------------------
+
+TITLES = ("Business", "BUSINESS", "Description of Business", "General", "Our Business",
+          "Business of the Company", "Business Overview", "The Company's Business")  # fmt: skip
+
+
+def centred(head, title):
+    return f"<center><b><u>{head.upper()}</u>&nbsp; {title.upper()}</b></center><br>"
+
+
+def spaced(head, title):
+    return f"<div>&nbsp;</div><div><b>{head}&nbsp;&nbsp;&ndash;&nbsp;&nbsp;{title}</b></div>"
+
+
+def set_apart(head, title):
+    """Words whose first letter is larger, and stands alone."""
+    words = " ".join(f"{word[0]} {word[1:]}" for word in title.upper().split())
+    return f"<p><b>{head[0]} {head[1:].upper()}. {words}</b></p>" if title else bold(head)
+
+
+def bullet(text):
+    return f"<div style='margin-left:2em'>&#8226;&nbsp;{text}</div>"
+
+
+def broken(text):
+    return "<P>" + "<BR>\n".join(textwrap.wrap(text, 80))
+
+
+def mixed_html(w):
+    """Every choice of an HTML report drawn by itself."""
+    draw = w.draw.choice
+    heads = (plain_head, split_head, table_head, two_heads, modern_head, dashes, no_blank, centred,
+             spaced, set_apart)  # fmt: skip
+    both = draw((False, False, False, True))
+    first = ("Items 1 and 2", "Business and Properties") if both else ("Item 1", draw(TITLES))
+    head = draw(heads)
+    if head is two_heads and not both:
+        first = ("Item 1", "Business")
+    rest = rest_of(w, risks=draw((True, False)), properties=not both)
+    before = draw(
+        (
+            "",
+            "",
+            para(FORWARD),
+            "".join(para(text) for text in w.money[:5]),
+            "".join(
+                f"<li>{text}</li>"
+                for text in ("Item 1. Business", "Item 7. Management's Discussion")
+            ),
+        )
+    )
+    cut = "<p align=center>12</p><hr>"
+    document = html_report(
+        w, head=head, first=first, toc=draw((True, False)), rest=rest, before=before,
+        between=draw(("", HTML_TABLE, cut, HTML_TABLE + cut)),
+        page=draw((None, modern_page, running, part_and_item)),
+        paragraph=draw((para, modern_para, bullet, broken)),
+    )  # fmt: skip
+    hidden = "<div style='display:none'><ix:header>Item 1. Business 7</ix:header></div>"
+    document = document.replace("<body>", draw(("<body>", f"<body>{hidden}")))
+    return draw((document, document.replace("<p", "\n<P").replace("</p>", "")))
+
+
+def mixed_text(w):
+    """Every choice of a plain text report drawn by itself."""
+    draw = w.draw.choice
+    both = draw((False, False, False, True))
+    number, title = (
+        ("ITEMS 1 AND 2", "BUSINESS AND PROPERTIES") if both else ("ITEM 1", draw(TITLES))
+    )
+    gap = draw((".  ", ".   ", ". ", " - ", ".\n\n               ", ":  "))
+    title = "BUSINESS" if "\n" in gap and not both else title
+    business = draw(
+        (
+            f"{number}{gap}{title}",
+            f"          {number.title()}{gap}{title}",
+            f"PART I, {number}{gap}{title}",
+            f"{number}{gap}{title.upper()}\n-------------",
+        )
+    )
+    style = draw(
+        (
+            wrapped,
+            lambda text: justified(text, w.draw),
+            lambda text: wrapped(text, ""),
+            lambda text: textwrap.indent(wrapped(text), "    "),
+        )
+    )
+    rest = rest_of(w, risks=draw((True, False)), properties=not both)
+    text = text_report(w, business=business, toc=draw((True, False)), rest=rest,
+                       between=draw(("", TEXT_TABLE, BARE_TABLE)), pages=draw((True, False)),
+                       style=style)  # fmt: skip
+    return draw((text, text.replace("." * 30, "   "), f"<html><body><p><br><pre>{text}</pre>"))
+
+
+def mixed(seed):
+    """A report whose layout is drawn by chance: HTML for even seeds, plain text for odd ones."""
+    w = Writer(10_000 + seed)
+    document = mixed_text(w) if seed % 2 else mixed_html(w)
+    return Report(f"{'text' if seed % 2 else 'HTML'}, mixed", "10-K", document, w.truth)

@@ -24,7 +24,7 @@ from finsae.sources.tables import (
     problem,
     read_table,
 )
-from finsae.store import hash_file
+from finsae.store import hash_file, hash_frame
 from finsae.universe import REPAIR_COLUMNS, Mender, Universe
 
 Cleaner = Callable[[pd.DataFrame, str], tuple[pd.DataFrame, list[str]]]
@@ -81,7 +81,7 @@ def read_universe(
     notes = list(table.attrs.pop("notes", []))
     if dated is not None:
         table["sic"] = _sic_of_the_day(dated, table)
-    facts: dict[str, object] = {"source": "files", "companies": hash_file(companies)}
+    facts: dict[str, object] = {"source": "files", "companies": _hash(companies, table)}
     facts |= {
         name: hash_file(path) for name, path in (("events", events), ("codes", codes)) if path
     }
@@ -152,6 +152,10 @@ def open_prices(
     if problems or market is None:
         raise DataError(problems)
     return Priced(market, _mender(happened, repair=repair), Path(path).name)
+
+
+def _hash(path: str | Path, table: pd.DataFrame) -> str:
+    return hash_file(path) if Path(path).is_file() else hash_frame(table.astype(str))
 
 
 def read_prices(

@@ -11,11 +11,11 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -30,7 +30,6 @@ MOST_REDIRECTS = 5
 LONGEST_PAUSE = 660.0  # seconds
 BLOCKED, BLOCK = b"Request Rate Threshold", 600.0
 """How the SEC says that it was asked too often, and the seconds for which it then hears nobody."""
-BODY = 20  # time-outs that a whole body may take
 CHUNK = 1 << 16
 
 
@@ -57,18 +56,21 @@ class Manners:
     per_second : float
         Most requests a second, of all clients with the same cache together.
     timeout : float
-        Seconds without a sign of life; a whole body may take twenty times as long.
+        Seconds without a sign of life.
+    whole : float
+        Seconds that a whole body may take.
     tries : int
         Tries per resource when the server is busy, fails, breaks off or stays silent. The pause
         doubles from one second; a longer one that the server asks for (``Retry-After``) is kept.
     limit : int
         Most bytes of a body, unpacked.
     sleep : callable, optional
-        How a pause before another try is made; default: wait, until `Client.stop`.
+        How a pause before another try is made; default: wait, unless `Client.stopped`.
     """
 
     per_second: float = 10.0
     timeout: float = 30.0
+    whole: float = 600.0
     tries: int = 5
     limit: int = 256 << 20
     sleep: Callable[[float], None] | None = None
@@ -99,7 +101,7 @@ class Client:
     cache : path
         Folder of raw bytes.
     context : ssl.SSLContext, optional
-        Certificates to trust; default the system's.
+        Certificates to trust; default the system's. Proxies are those of the environment.
     manners : Manners
         Rate, patience and limits.
 
@@ -126,6 +128,7 @@ class Client:
         self.cache = RawCache(cache, limit=self.manners.limit)
         self.sent = self.found = 0
         self._stopped = Event()
+        self._counting = Lock()
         self._until = 0.0
         self.damaged: list[str] = []
         trusted = context or ssl.create_default_context()
@@ -159,7 +162,8 @@ class Client:
         url = self.url(path, params)
         kept = self.cache.read(url, since=since)
         if kept.body is not None:
-            self.found += 1
+            with self._counting:
+                self.found += 1
             return kept.body
         if kept.damaged:
             self.damaged.append(url)
@@ -187,9 +191,14 @@ class Client:
         query = f"?{urlencode(params)}" if params else ""
         return f"{self.base}/{path.lstrip('/')}{query}"
 
-    def stop(self) -> None:
-        """Let no thread wait or ask any longer; each that would raises `FetchError`."""
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let no thread wait or ask within the block; each that would raises `FetchError`."""
         self._stopped.set()
+        try:
+            yield
+        finally:
+            self._stopped.clear()
 
     def _fetch(self, url: str) -> bytes:
         pause, last = 1.0, _PassingError("no try")
@@ -241,7 +250,8 @@ class Client:
             if 0 < wait <= apart:
                 time.sleep(wait)
             mark.touch()
-            self.sent += 1
+            with self._counting:
+                self.sent += 1
             os.utime(mark, (time.time(),) * 2)  # the file system's own clock ticks too coarsely
 
     def _ask(self, url: str) -> tuple[bytes, str | None]:
@@ -282,12 +292,12 @@ class Client:
         if coding not in ("identity", "", "gzip", "x-gzip"):
             raise FetchError(f"{response.url}: packed as {coding[:20]}, which was not asked for")
         unpacker = _Unpacker(self.manners.limit, packed="gzip" in coding, url=response.url)
-        end, read = time.monotonic() + BODY * self.manners.timeout, 0
+        end, read = time.monotonic() + self.manners.whole, 0
         while chunk := response.read1(CHUNK):
             read += len(chunk)
             unpacker.feed(chunk)
             if time.monotonic() > end:
-                raise _PassingError(f"slower than {BODY * self.manners.timeout:,.0f} s")
+                raise _PassingError(f"slower than {self.manners.whole:,.1f} s")
         if whole is not None and read != whole:
             raise _PassingError(f"truncated ({read:,} of {whole:,} bytes)")
         return unpacker.finish()

@@ -45,11 +45,15 @@ class Block(NamedTuple):
         Number of the table that it is a row of; 0: none.
     page : bool
         Whether it is a page break; its text is empty.
+    joined : bool
+        Whether it was cut from the block before it because it begins as a heading does: no empty
+        line parts them.
     """
 
     text: str
     table: int = 0
     page: bool = False
+    joined: bool = False
 
 
 PAGE = Block("", page=True)
@@ -95,7 +99,7 @@ class _Html:
         self.document = document
         self.pieces: list[str] = []
         self.table = self.tables = self.depth = 0
-        self.cells: list[str] | None = None
+        self.cells: list[str] = []
         self.pre = False
         self.endless: set[str] = set()
 
@@ -123,10 +127,11 @@ class _Html:
             at = end + 1
             name = named.group().lower() if named else ""
             attributes = text[start:end]
-            if name in SKIPPED or (name and name[0] != "/" and HIDDEN.search(attributes)):
-                at = at if attributes.endswith("/") else self._skip(name, at)
-            else:
+            hidden = name in SKIPPED or (name[:1] != "/" and HIDDEN.search(attributes))
+            after = self._skip(name, at) if hidden and not attributes.endswith("/") else at
+            if not hidden or after == at:
                 yield from self._tag(name, attributes)
+            at = after
         self._text(text[at:])
         yield from self._flush()
 
@@ -150,7 +155,9 @@ class _Html:
 
     def _tag(self, name: str, attributes: str) -> Iterator[Block]:
         bare = name.lstrip("/")
-        if bare == "table":
+        if self.pre and bare in ("table", "page"):  # marks of a text that was put into HTML
+            self.pieces.append(f"\n<{name}>\n")
+        elif bare == "table":
             yield from self._flush()
             self._nest(name)
         elif bare in ("td", "th"):
@@ -165,7 +172,7 @@ class _Html:
             else:
                 yield from self._flush()
             self.pre = name == "pre" or (self.pre and bare != "pre")
-        if bare in ("hr", "page") or (name[:1] != "/" and BREAK.search(attributes)):
+        if bare == "hr" or (name[:1] != "/" and not self.pre and BREAK.search(f"{attributes}>")):
             yield PAGE
 
     def _nest(self, name: str) -> None:
@@ -176,18 +183,20 @@ class _Html:
 
     def _end_cell(self) -> None:
         if self.depth:
-            self.cells = [*(self.cells or []), "".join(self.pieces)]
+            self.cells.append("".join(self.pieces))
             self.pieces = []
 
     def _flush(self) -> Iterator[Block]:
         text, self.pieces = "".join(self.pieces), []
-        cells, self.cells = self.cells, None
+        cells, self.cells = self.cells, []
+        if not cells and (not text or text.isspace()):
+            return
         if self.pre and not self.depth:
             yield from plain_blocks(text)
         elif not self.depth:
             yield from _paragraphs(text)
         else:
-            yield from _row([*(cells or []), text], self.table)
+            yield from _row([*cells, text], self.table)
 
 
 def _tag_end(text: str, start: int) -> int:
@@ -203,19 +212,19 @@ def _tag_end(text: str, start: int) -> int:
 def _paragraphs(text: str) -> Iterator[Block]:
     """Cut at empty lines, and at single line breaks before a heading."""
     for part in re.split(f"{SOFT}\\s*{SOFT}", text):
-        lines = part.split(SOFT)
         together: list[str] = []
-        for line in lines:
+        joined = False
+        for line in part.split(SOFT):
             if ITEM_START.match(line) and together:
-                yield from _block(" ".join(together))
-                together = []
+                yield from _block(" ".join(together), joined=joined)
+                together, joined = [], True
             together.append(line)
-        yield from _block(" ".join(together))
+        yield from _block(" ".join(together), joined=joined)
 
 
-def _block(text: str) -> Iterator[Block]:
+def _block(text: str, *, joined: bool = False) -> Iterator[Block]:
     if words := _plain(text):
-        yield Block(words)
+        yield Block(words, joined=joined)
 
 
 def _cells(cells: list[str], table: int) -> Iterator[Block]:
@@ -249,16 +258,17 @@ def plain_blocks(text: str) -> Iterator[Block]:
         As filed in the 1990s, with ``<PAGE>``, ``<TABLE>`` and ``<CAPTION>`` marks.
     """
     together: list[str] = []
-    table, fenced = 0, False
+    table, fenced, joined = 0, False, False
     for raw in text.splitlines():
         line = raw.expandtabs() if len(raw) <= WIDEST else raw
         mark = line.strip().upper()
         ruled = RULER.fullmatch(line) is not None
         heading = ITEM_LINE.match(line) is not None
-        row = not ruled and not heading and (fenced or _columns(line))
+        row = not ruled and not heading and (fenced or _columns(line, within=bool(together)))
         tag = mark.startswith(TAGS) or raw[:1] == "\f"
         if ruled or heading or row or tag:
-            yield from _block(" ".join(together))
+            yield from _block(" ".join(together), joined=joined)
+            joined = heading and (joined or bool(together))
             together = []
         if tag:
             fenced = mark.startswith("<TABLE") or (fenced and not mark.startswith("</TABLE"))
@@ -268,16 +278,17 @@ def plain_blocks(text: str) -> Iterator[Block]:
         elif row:
             yield from _cells(re.split(r"\s{3,}", line.strip()), max(table, 1))
         elif heading:
-            yield from _block(line)
+            yield from _block(line, joined=joined)
+            joined = True
         elif not ruled:
             together.append(line)
-    yield from _block(" ".join(together))
+    yield from _block(" ".join(together), joined=joined)
 
 
-def _columns(line: str) -> bool:
+def _columns(line: str, *, within: bool) -> bool:
     """Whether a line is a table's row; one filled to the margin has wide gaps, but many words."""
     if len(line) > WIDEST or not COLUMNS.search(line.strip()):
         return False
-    words = line.split()
+    words = [word for word in line.split() if any(char.isalnum() for char in word)]
     figures = sum(any(char.isdigit() for char in word) for word in words)
-    return len(words) <= FEW or figures >= FIGURES * len(words)
+    return figures >= FIGURES * len(words) or (len(words) <= FEW and not within)

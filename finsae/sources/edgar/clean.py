@@ -101,7 +101,8 @@ def clean(blocks: Sequence[Block], heads: set[str]) -> str:
         text = _prose(block)
         if not text or _is_boilerplate(text):
             continue
-        if cut and kept and text[0].islower() and not kept[-1].endswith(ENDS):
+        broken = cut and text[0].islower() and not (kept and kept[-1].endswith(ENDS))
+        if kept and (block.joined or broken):
             kept[-1] = f"{kept[-1]} {text}"
         else:
             kept.append(text)

@@ -138,10 +138,11 @@ def _row(record: Mapping[str, Any]) -> dict[str, str | None] | None:
     cik = known["cik"] or (named.group(1) if named else "")
     day = DAY.match(known["filed"] or "")
     year = re.match(r"(?:19|20)\d{2}", known["year"] or (named.group(2) if named else ""))
-    if item is None or not re.fullmatch(r"\d{1,10}(\.0)?", cik) or not (day or year):
+    last = f"{year.group()}-12-31" if year else None
+    date = day.group() if day else last
+    if item is None or date is None or not re.fullmatch(r"\d{1,10}(\.0)?", cik):
         return None
     cik = cik.removesuffix(".0").zfill(10)
-    date = day.group() if day else f"{year.group()}-12-31" if year else ""
     business = clean_business(_text(lower[item]))
     sic = four_digits((known["sic"] or "").removesuffix(".0"))
     return {

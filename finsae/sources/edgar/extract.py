@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from finsae.sources.edgar.blocks import Block, to_blocks
 from finsae.sources.edgar.clean import clean, running_heads
-from finsae.sources.edgar.items import find_business, points_elsewhere
+from finsae.sources.edgar.items import find_business, find_headings, points_elsewhere
 
 SHORTEST, LONGEST = 1_000, 200_000
 """Characters between which an item 1 usually is."""
 POINTER = 2_500  # characters of an item that says no more than where it is
 MARKS = " .,:;-\u2013\u2014\t"
 CONTINUED = re.compile(r"^\W*cont(?:inued|['\u2019]d|\.)\W*", re.IGNORECASE)
+OPENING = 3  # blocks in which an item's own heading may stand
 CONTENTS = 0.3  # share of paragraphs that end as lines of a table of contents do
 
 
@@ -48,15 +50,28 @@ def extract_business(document: str, form: str = "10-K") -> Business:
     span = find_business(blocks, form)
     if span is None:
         return Business("", ("no_item",))
-    inside = []
-    for at in range(span.start, span.end):
-        rest = span.headings.get(at)
-        if rest is None:
-            inside.append(blocks[at])
-        elif after := CONTINUED.sub("", blocks[at].text[rest:], count=1).strip(MARKS):
-            inside.append(Block(after, blocks[at].table))
+    inside = _without_headings(blocks[span.start : span.end], span.headings, span.start)
     text = clean(inside, running_heads(blocks))
     return Business(text, tuple(_flags(text, named=span.named)))
+
+
+def _without_headings(
+    blocks: Sequence[Block], headings: Mapping[int, int], start: int = 0
+) -> list[Block]:
+    """Drop headings; what follows one in its block is kept."""
+    inside: list[Block] = []
+    alone = True  # nothing but a heading before
+    for at, block in enumerate(blocks, start):
+        rest = headings.get(at)
+        if rest is None:
+            inside.append(block._replace(joined=False) if alone else block)
+            alone = False
+            continue
+        after = CONTINUED.sub("", block.text[rest:], count=1).lstrip(MARKS)
+        alone = not after
+        if after:
+            inside.append(Block(after, block.table))
+    return inside
 
 
 def clean_business(text: str) -> Business:
@@ -69,12 +84,10 @@ def clean_business(text: str) -> Business:
     """
     if not text.strip():
         return Business("", ("no_item",))
-    found = extract_business(text)
-    if found.text:
-        return found
     blocks = to_blocks(text)
-    plain = clean(blocks, running_heads(blocks))
-    return Business(plain, tuple(_flags(plain, named=True)))
+    headings = {found.at: found.rest for found in find_headings(blocks[:OPENING], "10-K")}
+    cleaned = clean(_without_headings(blocks, headings), running_heads(blocks))
+    return Business(cleaned, tuple(_flags(cleaned, named=True)))
 
 
 def _flags(text: str, *, named: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,16 +55,19 @@ TITLES_20F = {
     "7": r"major\s+shareholders|taxation",
     "8": r"financial\s+information|selected",
 }
-NUMBER = r"(1[0-9]|[1-9])(?:\s?\.?\s?(\()?([a-d])\)?(?![\w'\u2019&]))?"
-HEAD = re.compile(rf"(?:part\s+[i1]\b\W*)?items?\s*(?:no\.?\s*)?{NUMBER}", re.IGNORECASE)
+NUMBER = r"(1[0-9]|[1-9])(?:(\s?\.?\s?)(\()?([a-d])\)?(?![\w'\u2019&]))?"
+HEAD = re.compile(
+    rf"(?:p\s?art\s+[i1]\b\W*)?i\s?t\s?e\s?m\s?s?\s*(?:no\.?|#)?\s*{NUMBER}", re.IGNORECASE
+)
 ANOTHER = re.compile(
     rf"\s*[.:]?\s*(?:,?\s*and|&|,|/|through|-|\u2013|\u2014)\s*(?:items?\s*)?{NUMBER}(?![\w%])",
     re.IGNORECASE,
 )
 BETWEEN = re.compile(r"[\s.:;|)\-\u2013\u2014\u2022]*")
 AFTER = re.compile(
-    r"\s*$|\s*[.:;,(\[|\u2013\u2014-]|\s+[-\d]|\s+(?-i:[A-Z])|\s*\.{2,}", re.IGNORECASE
+    r"\s*$|\s*[.:;,(\[|\u2013\u2014-]|\s+[-\d]|\s*(?-i:[A-Z])|\s*\.{2,}", re.IGNORECASE
 )
+TYPED_ONE = re.compile(r"^((?:part\s+[i1]\b\W*)?items?\s+)[il](?=[\s.:abc])", re.IGNORECASE)
 QUOTE = ('"', "\u201c", "\u2018", "'")
 PART = re.compile(r"part\s+(i{1,3}|iv|[1-4])\W*$", re.IGNORECASE)
 BARE_START = re.compile(rf"(?:1\s*[.:]?\s*)?(?:{BUSINESS})", re.IGNORECASE)
@@ -72,9 +76,13 @@ BARE_END = re.compile(
     r"(?:description\s+of\s+)?propert(?:y|ies)|legal\s+proceedings)",
     re.IGNORECASE,
 )
+LONGEST_TITLE = 200  # characters
 TITLE_TAIL = 6  # words after a title that may belong to it: "Business, Properties and Proceedings"
 SHORT_TITLE = 12  # words of a heading that is not the form's own
-NUMBER_WORDS = 5  # words of a heading without its title: "Part I, Items 1 and 2"
+LONG_WORD = 5  # letters of a word that a title capitalises
+SENTENCE = 12  # words of a text that is no heading
+PAGE_HEAD = 4  # blocks of a page's foot and head
+NUMBER_WORDS = 7  # words of a heading without its title: "Part I, Items 1 and 2"
 NO_TEXT = 40  # words: less is a line of a table of contents
 MISSED = 100  # words: less is not an item, unless it points elsewhere
 
@@ -118,34 +126,35 @@ def find_headings(blocks: Sequence[Block], form: str) -> list[Heading]:
         Such as 10-K405 or 20-F; their items differ.
     """
     titles = TITLES_20F if form.startswith("20-F") else TITLES_10K
-    found = []
+    found: list[Heading] = []
     for at, block in enumerate(blocks):
         if block.text[:1].lower() in ("i", "p"):
-            heading = _heading(at, blocks, titles)
-            if heading:
+            below = bool(found) and found[-1].at == at - 1
+            title = below and found[-1].rest == len(blocks[at - 1].text)
+            if block.joined and not title and _unfinished(blocks[at - 1].text):
+                continue
+            if heading := _heading(at, blocks, titles):
                 found.append(heading)
     return found
 
 
 def _heading(at: int, blocks: Sequence[Block], titles: dict[str, str]) -> Heading | None:
-    text = blocks[at].text.replace(CELL, " ")
+    text = TYPED_ONE.sub(r"\g<1>1", blocks[at].text.replace(CELL, " "), count=1)
     head = HEAD.match(text)
     if not head:
         return None
-    marks, end = [head.groups()], head.end()
-    while another := ANOTHER.match(text, end):
-        marks.append(another.groups())
-        end = another.end()
-    if text[end : end + 1].isalnum():
+    items, end = _numbers(head, titles)
+    if text[end - 1 : end].isdigit() and text[end : end + 1].isalnum():
         return None
     start = _end(BETWEEN, text, end)
     if text[start : start + 1] in QUOTE:
         return None
-    items = frozenset(_item(mark, text[start:], titles) for mark in marks)
     for item in items:
         titled = re.compile(titles.get(item, "(?!)"), re.IGNORECASE).match(text, start)
-        if titled and (AFTER.match(text, titled.end()) or len(text) - start < 60):
+        if titled and AFTER.match(text, titled.end()):
             left = text[titled.end() :]
+            if left.startswith(".") and _before_page(blocks, at):
+                return None
             whole = len(left.split()) <= TITLE_TAIL and left[-1:] != "."
             return Heading(at, items, len(text) if whole else titled.end())
     rest = text[start:]
@@ -154,19 +163,53 @@ def _heading(at: int, blocks: Sequence[Block], titles: dict[str, str]) -> Headin
     parted = start > end and text[end:start].strip() != ""
     loud = head.group().isupper() or rest.isupper()
     short = len(rest.split()) <= SHORT_TITLE and rest[0].isupper() and rest[-1] not in ",;"
-    return Heading(at, items, len(text)) if short and (parted or loud) else None
+    named = _is_title_case(rest) or not (blocks[at].joined or rest.endswith("."))
+    return Heading(at, items, len(text)) if short and (parted or loud) and named else None
 
 
-def _item(mark: tuple[str | None, ...], rest: str, titles: dict[str, str]) -> str:
+def _is_title_case(text: str) -> bool:
+    return not any(word[0].islower() for word in text.split() if len(word) >= LONG_WORD)
+
+
+def _unfinished(text: str, least: int = 1) -> bool:
+    """Whether a text breaks off within a sentence."""
+    words = text.split()
+    if len(words) < least:
+        return False
+    return words[-1][-1] == "," or (words[-1][0].islower() and words[-1][-1].isalnum())
+
+
+def _before_page(blocks: Sequence[Block], at: int) -> bool:
+    """Whether a page break, and before it a broken off sentence, stand before a block."""
+    last = at - 1
+    while last >= max(0, at - PAGE_HEAD) and (blocks[last].page or blocks[last].text.isdigit()):
+        last -= 1
+    return 0 <= last < at - 1 and _unfinished(blocks[last].text, SENTENCE)
+
+
+def _numbers(head: re.Match[str], titles: dict[str, str]) -> tuple[frozenset[str], int]:
+    """Give the items that a heading names ("Items 1, 2 and 3") and where their numbers end."""
+    marks = [head]
+    while another := ANOTHER.match(head.string, marks[-1].end()):
+        marks.append(another)
+    items = [_item(mark, titles) for mark in marks]
+    last = marks[-1]
+    # "1. B USINESS", with its first letter set apart: the B is of the title.
+    apart = last.group(2) and not last.group(3) and last.string[last.end() :][:1].isspace()
+    of_title = apart and items[-1].isdigit() and "4A" not in titles
+    return frozenset(items), last.start(4) if of_title else last.end()
+
+
+def _item(mark: re.Match[str], titles: dict[str, str]) -> str:
     """Name an item; "1(a)" and a 20-F's "4.B" are parts of items 1 and 4, not items."""
-    number, bracket, letter = str(mark[0]), mark[1], (mark[2] or "").upper()
-    whole = number + letter
+    number, gap, bracket, letter = mark.groups()
+    whole = f"{number}{(letter or '').upper()}"
     if not letter or whole not in titles:
-        return number
-    if re.match(titles[whole], rest, re.IGNORECASE):
-        return whole
-    part = bracket or "4A" in titles
-    return number if part else whole
+        return str(number)
+    rest = mark.string[_end(BETWEEN, mark.string, mark.end()) :]
+    titled = re.match(titles[whole], rest[:LONGEST_TITLE], re.IGNORECASE)
+    part = gap or bracket or "4A" in titles
+    return whole if titled or not part else str(number)
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
@@ -208,7 +251,7 @@ def find_business(blocks: Sequence[Block], form: str) -> Span | None:
 
 def _spans(blocks: Sequence[Block], headings: Sequence[Heading], target: str) -> list[Span]:
     """Give each stretch from headings of the item to the next of another."""
-    ends = {at for at, block in enumerate(blocks) if _is_part(block) > 1}
+    parts = [at for at, block in enumerate(blocks) if _is_part(block) > 1]
     spans, number = [], 0
     while number < len(headings):
         if target not in headings[number].items:
@@ -221,7 +264,7 @@ def _spans(blocks: Sequence[Block], headings: Sequence[Heading], target: str) ->
             covered |= headings[last].items
         own = headings[number : last + 1]
         end = headings[last + 1].at if last + 1 < len(headings) else len(blocks)
-        end = min([end, *(at for at in ends if own[0].at < at)])
+        end = min([end, *parts[bisect(parts, own[0].at) :][:1]])
         first = _first(blocks, own)
         held = {h.at: h.rest for h in own if first <= h.at < end}
         held |= {at + 1: len(blocks[at + 1].text) for at in held if _is_title(blocks, at + 1)}
@@ -232,8 +275,8 @@ def _spans(blocks: Sequence[Block], headings: Sequence[Heading], target: str) ->
 
 def _is_title(blocks: Sequence[Block], at: int) -> bool:
     """Whether a block is the title that its number stands above."""
-    alone = len(blocks[at - 1].text.split()) <= NUMBER_WORDS
-    return alone and at < len(blocks) and BARE_START.fullmatch(blocks[at].text) is not None
+    number = len(blocks[at - 1].text.split()) <= NUMBER_WORDS
+    return number and at < len(blocks) and BARE_START.fullmatch(blocks[at].text) is not None
 
 
 def _first(blocks: Sequence[Block], own: Sequence[Heading]) -> int:

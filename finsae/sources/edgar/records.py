@@ -243,9 +243,9 @@ def read_header(text: str, cik: str) -> Header:
     accepted = ACCEPTED.search(head)
     stamp = accepted.group(1) if accepted else None
     marks = list(CIK.finditer(head))
-    ends = [mark.start() for mark in marks[1:]] + [len(head)]
-    starts = [0] + [mark.end() for mark in marks[:-1]]
-    for mark, start, end in zip(marks, starts, ends, strict=True):
+    starts = [0, *(mark.end() for mark in marks)]
+    ends = [*(mark.start() for mark in marks[1:]), len(head)]
+    for mark, start, end in zip(marks, starts, ends, strict=False):
         if int(mark.group(1)) != int(cik):
             continue
         names = NAME.findall(head, start, mark.start())
