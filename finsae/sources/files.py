@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -86,7 +86,7 @@ def read_universe(
         raise DataError(problems)
     notes = list(table.attrs.pop("notes", []))
     if dated is not None:
-        table = table.assign(sic=codes_as_of(dated, _days(table)).set_axis(table.index))
+        table["sic"] = _sic_of_the_day(dated, table)
     facts: dict[str, object] = {"source": "files", "companies": _hash(companies, table)}
     facts |= {
         name: hash_file(path) for name, path in (("events", events), ("codes", codes)) if path
@@ -315,10 +315,12 @@ def _codes(path: str | Path | None, problems: list[str]) -> pd.DataFrame | None:
         return None
 
 
-def _days(table: pd.DataFrame) -> pd.Series[pd.Timestamp]:
-    if "date" in table:
-        return table["date"]
-    return pd.Series(pd.NaT, index=table.index)
+def _sic_of_the_day(codes: pd.DataFrame, table: pd.DataFrame) -> pd.Series[Any]:
+    """Codes in force on the descriptions' dates; by permno where the codes are of permnos."""
+    days = table["date"] if "date" in table else pd.Series(pd.NaT, index=table.index)
+    if "permno" in table and not set(table.index) & set(codes["ticker"]):
+        days = days.set_axis(as_text(table["permno"]))
+    return codes_as_of(codes, days).set_axis(table.index)
 
 
 def _by_company(

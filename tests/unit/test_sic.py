@@ -171,3 +171,22 @@ def test_nothing_dated_later_changes_the_code_of_a_day(rows, day):
     for ticker in "AB":
         mine = known[known["ticker"] == ticker].sort_values("date")
         assert found[ticker] == (mine["sic"].iloc[-1] if len(mine) else None)
+
+
+def test_codes_of_a_crsp_file_by_permno(tmp_path):
+    codes = tmp_path / "crsp.csv"
+    codes.write_text(
+        "PERMNO,date,TICKER,RET,PRC,SICCD\n7,20050103,AAA,C,20,100\n7,20050104,AAA,0.1,22,100\n"
+        "7,20050105,AAA,0.1,24.2,7372\n8,20050103,BBB,C,5,0\n"
+    )
+    assert read_codes(codes).to_numpy().tolist() == [
+        ["7", pd.Timestamp("2005-01-03"), "0100"],
+        ["7", pd.Timestamp("2005-01-05"), "7372"],
+        ["8", pd.Timestamp("2005-01-03"), None],
+    ]
+    path = tmp_path / "c.csv"
+    path.write_text(
+        "ticker,description,date,permno\nX,Text.,2005-01-04,7\nY,Text.,2005-02-01,8\n"
+        "Z,Text.,2006-01-01,7\n"
+    )
+    assert read_universe(path, codes=codes).companies["sic"].tolist() == ["0100", None, "7372"]
