@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from finsae.artefact import SEAL, check_seal, reading, replacing, seal
+from finsae.artefact import SEAL, check_seal, reading, replacing, seal, write_array
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
 from finsae.store import alone, plain, write_json
@@ -150,7 +150,7 @@ class Features:
             (target / "codes").mkdir()
             for name in CODE_ARRAYS:
                 files.append(f"codes/{name}.npy")
-                np.save(target / files[-1], getattr(self.codes, name))
+                write_array(target / files[-1], getattr(self.codes, name))
         made = plain(self.provenance)
         sealed = seal(target, files, schema=SCHEMA, content=made)
         write_json(target / MADE, {**made, SEAL: sealed})
