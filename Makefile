@@ -12,7 +12,7 @@ demo: setup
 test: lint types fast
 
 test-slow: setup saelens browser
-	$(BIN)/python -m pytest -m "slow" --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow" -n 2 --durations=10
 
 # Two processes on two cores: one thread each.
 fast: setup

@@ -68,6 +68,7 @@ class Universe:
         companies: pd.DataFrame,
         prices: pd.DataFrame | None = None,
         *,
+        monthly: pd.DataFrame | None = None,
         mender: Mender | None = None,
         repairs: pd.DataFrame | None = None,
         provenance: Mapping[str, Any] | None = None,
@@ -80,6 +81,9 @@ class Universe:
             Index ``ticker`` (unique), column ``description``.
         prices : DataFrame, optional
             Daily closes, dates (increasing) x tickers; columns of unknown companies are left out.
+        monthly : DataFrame, optional
+            Monthly log returns, where there is nothing finer: then `prices` has no rows, and its
+            columns are the companies of `monthly`.
         mender : callable, optional
             Hygiene that the closes still need; its log is `repairs`.
         repairs, provenance : optional
@@ -92,15 +96,16 @@ class Universe:
         table = table.assign(date=pd.to_datetime(table["date"]))
         if prices is None:
             prices = pd.DataFrame(index=pd.DatetimeIndex([], name="date"), columns=[], dtype=float)
-        known = [ticker for ticker in table.index if ticker in set(prices.columns)]
+        priced = set(prices.columns)
+        known = [ticker for ticker in table.index if ticker in priced]
         closes = prices[known].astype(float).rename_axis("date").rename_axis(columns=None)
         raw = closes if mender else None
         if mender:
             closes, repairs = mender(closes)
         if repairs is None:
             repairs = pd.DataFrame(columns=list(REPAIR_COLUMNS))
-        facts = dict(provenance or {})
-        return cls(table, closes, monthly_returns(closes), repairs, facts, raw, mender)
+        months = monthly_returns(closes) if monthly is None else monthly[known]
+        return cls(table, closes, months, repairs, dict(provenance or {}), raw, mender)
 
     def cut(self, date: str | pd.Timestamp) -> Cut:
         """Cut time at a date: the only place in finsae where this is done.

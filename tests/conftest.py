@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from https_server import serve
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -27,3 +28,18 @@ def cache(tmp_path_factory):
         del os.environ["FINSAE_CACHE"]
     else:
         os.environ["FINSAE_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture
+def https(certificates, monkeypatch):
+    """A server over TLS on this machine; see `https_server`."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with serve(certificates) as server:
+        yield server

@@ -46,6 +46,7 @@ def _scores() -> pd.DataFrame:
     for metric, shift in (("mc", 0.02), ("pair_weighted", -0.03)):
         rows += [score(m, v + shift, 0.04, metric=metric) for m, v in levels.items()]
     rows += [score(m, 0.7, 0.02, metric="coverage") for m in METHODS]
+    rows += [score(m, 1 - v, 0.03, metric="hedged_variance") for m, v in levels.items()]
     rows += [score(m, 0.3 + v, 0.9, metric="sharpe_net", n=500) for m, v in levels.items()]
     return pd.DataFrame(rows)
 
@@ -166,6 +167,9 @@ def _explained(tickers: list[str]) -> pd.DataFrame:
     )
 
 
+REASONS = ("converged", "stopped", "window over")
+
+
 def _money(tickers: list[str], rng: np.random.Generator) -> dict[str, pd.DataFrame]:
     days = pd.bdate_range("2013-07-01", periods=500)
     returns, trades = [], []
@@ -173,7 +177,30 @@ def _money(tickers: list[str], rng: np.random.Generator) -> dict[str, pd.DataFra
         for draw in range(TIES.get(method, 1)):
             gross = rng.normal(0.0002, 0.003, len(days))
             frame = {"method": method, "draw": draw, "date": days}
-            returns.append(pd.DataFrame({**frame, "gross": gross, "net": gross - 0.0001}))
-            pair = {"a": tickers[1], "b": tickers[2], "entry": days[10], "exit": days[40]}
-            trades += [{"method": method, "draw": draw, **pair, "net": 0.01}] * 12
-    return {"returns": pd.concat(returns, ignore_index=True), "trades": pd.DataFrame(trades)}
+            paid = {"traded": 0.08, "fees": 0.00002, "net": gross - 0.0001}
+            held = {"gross_exposure": 0.5, "net_exposure": 0.01, "employed": 0.3, "n_open": 15}
+            returns.append(pd.DataFrame({**frame, "gross": gross, **paid, **held}))
+            pair = {"y": tickers[1], "x": tickers[2], "entry": days[10], "exit": days[40]}
+            trades += [
+                {"method": method, "draw": draw, **pair, "days": 42 + i, "net": 0.01 * (i - 5),
+                 "reason": REASONS[i % 3]}
+                for i in range(12)
+            ]  # fmt: skip
+    steps = pd.DataFrame(
+        {
+            "step": ["as published", "each pair traded once", "orders filled at the next close"],
+            "sharpe_gross": [5.0, 2.0, 0.4],
+            "sharpe_net": [5.0, 2.0, 0.1],
+            "low": [4.0, 1.0, -0.8],
+            "high": [6.0, 3.0, 1.0],
+            "worth": [np.nan, 3.0, 1.9],
+            "trades": [900, 400, 380],
+            "pairs": [90, 60, 60],
+            "days": [500, 500, 500],
+        }
+    )
+    return {
+        "returns": pd.concat(returns, ignore_index=True),
+        "trades": pd.DataFrame(trades),
+        "steps": steps,
+    }

@@ -9,7 +9,17 @@ import typer
 
 from finsae import __version__
 from finsae.checks import DataError
-from finsae.cli import autoencoder, companies, labels, probe, questions, study
+from finsae.cli import (
+    autoencoder,
+    companies,
+    explore,
+    fetch,
+    fetch_prices,
+    labels,
+    probe,
+    questions,
+    study,
+)
 from finsae.cli.backtest import backtest
 from finsae.cli.benchmark import benchmark
 from finsae.cli.options import err, out
@@ -38,8 +48,11 @@ for command in (
     backtest,
     probe.probe,
     study.report,
+    explore.explore,
 ):
     app.command()(command)
+fetch.app.command("prices")(fetch_prices.prices)
+app.add_typer(fetch.app, name="fetch")
 
 
 def main() -> None:

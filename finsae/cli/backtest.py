@@ -45,7 +45,7 @@ def backtest(
     cut: Cut = None,
     formation: Annotated[
         str | None,
-        typer.Option(help="START:END: form once, on these days; default: anew for every window."),
+        typer.Option(help="Form once, on these days (START:END); default: anew for every window."),
     ] = None,
     trade: Annotated[str | None, typer.Option(help="START:END; default: from the cut on.")] = None,
     protocol: Annotated[

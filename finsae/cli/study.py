@@ -6,11 +6,7 @@ from typing import Annotated
 
 import typer
 
-from finsae.checks import DataError, one_of
-from finsae.cli.options import (
-    out,
-    writable,
-)
+from finsae.cli.options import out, writable
 from finsae.config import read_run
 
 
@@ -36,12 +32,9 @@ def demo(
 
 def report(
     run: Annotated[str, typer.Option(help="Folder of a run.")] = "reports/demo",
-    format: Annotated[str, typer.Option(help="html")] = "html",
+    format: Annotated[str, typer.Option(help="html or pdf.")] = "html",
 ) -> None:
-    """Draw a run's report again from its tables."""
+    """Draw a run's report again from its tables, as a page or as a PDF."""
     from finsae.report import build
 
-    if format == "pdf":
-        raise DataError("pdf is not yet available: use --format html and print the page")
-    one_of("format", format, ["html"])
-    out.print(f"Report: {build(run)}", highlight=False, soft_wrap=True)
+    out.print(f"Report: {build(run, format=format)}", highlight=False, soft_wrap=True)

@@ -38,6 +38,7 @@ def record(
     *,
     sharpes: Mapping[str, float],
     settings: Mapping[str, Any],
+    readings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Trials:
     """Append a run's configurations and count all that were ever run on its data.
 
@@ -51,6 +52,8 @@ def record(
         Method to its annual net Sharpe ratio; NaN where it did not trade.
     settings : mapping
         What the methods have in common: windows, candidates, pairs, selector, rule, terms. JSON.
+    readings : mapping, optional
+        Method to how its features were made: the same method read otherwise is another trial. JSON.
 
     Returns
     -------
@@ -58,17 +61,19 @@ def record(
         Of the data set, this run's configurations included.
     """
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    records: list[dict[str, Any]] = [
-        {
-            "key": key({"method": method, **plain(settings)}, [data], 1),
-            "data": data,
-            "method": method,
-            "sharpe_net": plain(float(value)),
-            "settings": plain(settings),
-            "at": at,
-        }
-        for method, value in sharpes.items()
-    ]
+    records: list[dict[str, Any]] = []
+    for method, value in sharpes.items():
+        own = plain({**settings, **((readings or {}).get(method, {}))})
+        records.append(
+            {
+                "key": key({"method": method, **own}, [data], 1),
+                "data": data,
+                "method": method,
+                "sharpe_net": plain(float(value)),
+                "settings": own,
+                "at": at,
+            }
+        )
     return _count(append_records(path, records), data)
 
 

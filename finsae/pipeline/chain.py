@@ -27,7 +27,7 @@ from finsae.pipeline.scoring import run_benchmark, walk_forward
 from finsae.pipeline.trading import run_backtest, run_published
 from finsae.pipeline.tuning import tune
 from finsae.result import Result
-from finsae.sources import read_labels, read_prices, read_universe, sample, with_prices
+from finsae.sources import open_prices, read_labels, read_universe, sample
 from finsae.store import alone, cache_dir, hash_file, hash_frame, hash_texts, key
 from finsae.universe import Universe
 
@@ -126,15 +126,13 @@ def open_universe(data: Data, features: Features | None = None) -> Universe:
     if data.companies:
         return read_universe(data.companies, prices=data.prices, events=data.events)
     if data.prices and features is not None:
-        prices, mender = read_prices(data.prices, events=data.events)
-        companies, dropped = with_prices(features.companies, prices, Path(data.prices).name)
-        made = {"source": "files", "prices": hash_file(data.prices), "dropped": dropped}
+        made: dict[str, object] = {"source": "files", "prices": hash_file(data.prices)}
         if data.events:
             made["events"] = hash_file(data.events)
         read = features.provenance.get("universe", {})
         if "cut" in read:  # the day by which the descriptions were known, whatever the prices
             made["cut"] = read["cut"]
-        return Universe.build(companies, prices[companies.index], mender=mender, provenance=made)
+        return open_prices(data.prices, events=data.events).universe(features.companies, made)
     if data.prices:
         raise DataError("--prices without --companies or --features: whose prices are they?")
     if features is not None and features.provenance.get("universe", {}).get("source") != "sample":

@@ -42,7 +42,8 @@ def windows(universe: Universe, run: Run) -> Windows:
     cut = as_day(run.data.cut) if run.data.cut else _default_cut(universe, formation)
     start = cut - pd.DateOffset(years=FORMATION_YEARS) + pd.Timedelta(days=1)
     formation = formation or (start, cut)
-    last = universe.prices.index.max()
+    days = universe.prices.index if len(universe.prices) else universe.monthly.index
+    last = days.max()
     trade = trade or (cut + pd.Timedelta(days=1), last)
     problems = []
     if formation[1] > cut or trade[0] <= cut:
@@ -59,6 +60,21 @@ def windows(universe: Universe, run: Run) -> Windows:
     if problems:
         raise DataError(problems)
     return Windows(cut, formation, trade)
+
+
+def need_daily_closes(universe: Universe) -> None:
+    """Refuse a universe that has returns of months only.
+
+    Raises
+    ------
+    DataError
+        If it has no daily closes, and monthly returns.
+    """
+    if not len(universe.prices) and len(universe.monthly):
+        raise DataError(
+            "these prices are monthly returns: enough for finsae benchmark, not for a backtest, "
+            "which trades daily closes; give --prices a file of these"
+        )
 
 
 def _default_cut(

@@ -257,7 +257,9 @@ def with_controls(universe: Universe, own: Readings, names: Sequence[str]) -> Re
 
 
 def recent_returns(past: Universe, tickers: Sequence[str], months: int) -> pd.DataFrame:
-    """Daily log returns of the last months before the cut."""
+    """Daily log returns of the last months before the cut; monthly ones where there is no more."""
+    if not len(past.prices) and len(past.monthly):
+        return past.monthly[list(tickers)].iloc[-months:]
     if past.prices.empty:
         raise DataError("there are no prices up to the cut: choose a later one")
     start = past.prices.index[-1] - pd.DateOffset(months=months)

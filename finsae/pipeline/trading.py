@@ -17,8 +17,15 @@ from finsae.config import Run
 from finsae.features import Features
 from finsae.methods import BASELINES
 from finsae.pairs import published
-from finsae.pipeline.footing import Windows, at_least, made_of, windows, with_features
-from finsae.pipeline.methods import Readings, clusterings, readings, similarities
+from finsae.pipeline.footing import (
+    Windows,
+    at_least,
+    made_of,
+    need_daily_closes,
+    windows,
+    with_features,
+)
+from finsae.pipeline.methods import Readings, clusterings, reading_of, readings, similarities
 from finsae.plugins import make
 from finsae.result import Result
 from finsae.similarity import past_correlation
@@ -29,6 +36,7 @@ PROTOCOLS = ("honest", "paper", "paper-revised")
 """How pairs are chosen and traded; the last two re-enact published rules, defects and all."""
 
 PAST = "past-correlation"
+DATES = ("cut", "formation", "trade")
 
 
 class Traded(NamedTuple):
@@ -86,12 +94,13 @@ def run_backtest(
     run = run or Run()
     settings = run.backtest
     at_least(candidates=settings.candidates, pairs=settings.pairs, draws=settings.draws)
+    need_daily_closes(universe)
     dates = windows(universe, run)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
     traded = _tradable(universe, features, run, dates=dates, methods=names)
     books = _books(universe, traded, run, spans=_spans(traded, run, dates))
     data = hash_frame(traded.future.prices[traded.tickers])
-    trials = _note(ledger, data, books, run) if ledger else None
+    trials = _note(ledger, data, books, run=run, features=features) if ledger else None
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed, trials=trials)
     tables = {
         **pairs.tables({name: book for name, book in books.items() if name != pairs.PLACEBO}),
@@ -190,7 +199,12 @@ def _books(
 
 
 def _note(
-    ledger: str | Path, data: str, books: Mapping[str, Sequence[pairs.Backtest]], run: Run
+    ledger: str | Path,
+    data: str,
+    books: Mapping[str, Sequence[pairs.Backtest]],
+    *,
+    run: Run,
+    features: Features | Readings,
 ) -> pairs.ledger.Trials:
     """Append this run's configurations to the ledger, and count all on these prices."""
     net = {
@@ -203,8 +217,11 @@ def _note(
         method: float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else np.nan
         for method, found in earned.items()
     }
-    settings = {**asdict(run.backtest), "data": asdict(run.data), "seed": run.seed}
-    return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings)
+    # Dates decide what is traded; where the files lie does not, and their content is in `data`.
+    dates = {name: value for name, value in asdict(run.data).items() if name in DATES}
+    settings = {**asdict(run.backtest), **dates, "seed": run.seed}
+    made = {name: asdict(reading_of(table)) for name, table in readings(features).items()}
+    return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings, readings=made)
 
 
 def _steps(
@@ -274,6 +291,7 @@ def run_published(
     """
     run = run or Run()
     one_of("protocol", protocol, PROTOCOLS[1:])
+    need_daily_closes(universe)
     dates = windows(universe, run)
     names = list(methods or [*readings(features), *BASELINES])
     traded = _tradable(universe, features, run, dates=dates, methods=names)

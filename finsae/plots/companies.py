@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from finsae.plots.style import COLOURS, GREY, OKABE_ITO, SYMBOLS, short, styled
+from finsae.plots.spec import Axis, Bars, Cells, Figure, Panel, Points
+from finsae.plots.style import COLOURS, GREY, OKABE_ITO, SYMBOLS, short
 
 
 def company_map(
@@ -21,7 +20,7 @@ def company_map(
     *,
     names: Mapping[Any, str] | None = None,
     by: str = "cluster",
-) -> go.Figure:
+) -> Figure:
     """Draw companies in the plane, the seven largest groups coloured.
 
     Parameters
@@ -37,7 +36,7 @@ def company_map(
 
     Notes
     -----
-    The last trace is empty and named "found": a page's search draws its hit with it.
+    The last layer is empty and named "found": a page's search draws its hit with it.
     """
     names = names or {c: f"cluster {c}" for c in companies["cluster"].unique()}
     groups = companies["cluster"].map(names) if by == "cluster" else companies[by]
@@ -45,28 +44,29 @@ def company_map(
     sizes = shown["group"].value_counts()
     large = list(sizes[sizes > 1].index[: len(SYMBOLS)])
     others = shown[~shown["group"].isin(large)]
-    figure = go.Figure(_points(others, f"others ({len(others)})", GREY, "circle"))
+    layers = [_points(others, f"others ({len(others)})", GREY, "circle")] if len(others) else []
     for name, colour, symbol in zip(large, OKABE_ITO, SYMBOLS, strict=False):
         members = shown[shown["group"] == name]
-        title = escape(f"{short(name, 30)} ({len(members)})")
-        figure.add_trace(_points(members, title, colour, symbol))
-    figure.add_trace(_ring())
+        layers.append(_points(members, f"{short(name, 30)} ({len(members)})", colour, symbol))
+    layers.append(Points([], [], name="found", symbols="circle-open"))
     what = {"cluster": "clusters", "industry": "industries (SIC major groups)"}[by]
-    styled(
-        figure,
-        title="Companies near one another have similar features",
-        height=560,
+    title = "Companies near one another have similar features"
+    return Figure(
+        title=title,
         reading=(
             "Only nearness means something: the axes have no unit, and a plane cannot keep all "
             f"distances. Coloured: the {len(large)} largest {what}. n = {len(shown)} companies."
         ),
-        alt=f"Scatter of {len(shown)} companies; the clusters' table below lists their members.",
-    )
-    bare = {"showticklabels": False, "showgrid": False, "zeroline": False}
-    figure.update_xaxes(title="first map coordinate (no unit)", **bare)
-    figure.update_yaxes(title="second map coordinate (no unit)", **bare)
-    return figure.update_layout(
-        hovermode="closest", showlegend=True, legend={"itemsizing": "constant"}
+        alt=f"{title}. Scatter of {len(shown)} companies; the clusters' table lists their members.",
+        panels=[
+            Panel(
+                Axis("first map coordinate (no unit)", bare=True),
+                Axis("second map coordinate (no unit)", bare=True),
+                layers,
+            )
+        ],
+        height=560,
+        legend=True,
     )
 
 
@@ -76,7 +76,7 @@ HEAT_TITLES = {
 }
 
 
-def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
+def heat_map(heat: pd.DataFrame, *, column: str) -> Figure:
     """Draw one cluster's pairs as a matrix, ordered so that similar companies are neighbours.
 
     Parameters
@@ -89,46 +89,30 @@ def heat_map(heat: pd.DataFrame, *, column: str) -> go.Figure:
     """
     square = _square(heat, "similarity")
     order = _leaf_order(square)
-    values = _square(heat, column).loc[order, order].to_numpy(copy=True)
+    values = _square(heat, column).loc[order, order].to_numpy(dtype=float, copy=True)
     np.fill_diagonal(values, np.nan)
     pairs = values[np.triu_indices_from(values, 1)]
     known = pairs[np.isfinite(pairs)]
     mean = f"{known.mean():.2f}" if len(known) else "not known"
-    figure = go.Figure(
-        go.Heatmap(
-            z=values.astype(np.float32),
-            x=order,
-            y=order,
-            colorscale="Cividis",
-            zmin=min(0.0, float(np.nanmin(pairs, initial=0.0))),
-            colorbar={"thickness": 10, "title": {"text": column, "side": "right"}},
-            hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
-        )
-    )
-    styled(
-        figure,
+    return Figure(
         title=HEAT_TITLES[column],
-        height=460,
         reading=(
             f"Mean over the cluster's {pairs.size} pairs: {mean}. A picture of "
             f"one cluster, not a test. n = {len(order)} companies."
         ),
-        alt=f"Matrix of {column} between {len(order)} companies, mean {mean}",
-    )
-    step = max(1, round(len(order) / 30))
-    figure.update_yaxes(
-        autorange="reversed",
-        title="company",
-        tickfont={"size": 9},
-        dtick=step,
-        showgrid=False,
-    )
-    return figure.update_xaxes(
-        title="company", tickfont={"size": 9}, tickangle=-90, dtick=step, showgrid=False
+        alt=f"{HEAT_TITLES[column]}. Matrix of {len(order)} companies, mean {mean}.",
+        panels=[
+            Panel(
+                Axis("company", "names", names=order, small=True),
+                Axis("company", "names", names=order, small=True, turned=True),
+                [Cells(values, f"{column} (no unit)")],
+            )
+        ],
+        height=460,
     )
 
 
-def contributions(explained: pd.DataFrame) -> go.Figure:
+def contributions(explained: pd.DataFrame) -> Figure:
     """Draw what the strongest shared features add to the similarity of one pair.
 
     Parameters
@@ -142,39 +126,31 @@ def contributions(explained: pd.DataFrame) -> go.Figure:
     pair = " and ".join(str(explained[leg].iloc[0]) for leg in ("a", "b"))
     total, named = float(explained["contribution"].sum()), float(rows["contribution"].sum())
     low, high = rows["contribution"].min(), rows["contribution"].max()
-    figure = go.Figure(
-        go.Bar(
-            x=rows["contribution"],
-            y=rows.index,
-            orientation="h",
-            width=0.45,
-            marker={"color": COLOURS["sae"]},
-            text=[f"{value:.3f}" for value in rows["contribution"]],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{x:.4f}<extra></extra>",
-        )
-    )
-    for place, row in rows.iterrows():
-        figure.add_annotation(
-            {"x": 0, "y": place, "yshift": 17, "xanchor": "left", "showarrow": False},
-            text=escape(f"{short(str(row['label']), 60)} #{row['id']}"),
-        )
     more = f"all others, each smaller, {total - named:.3f}" if rest.any() else "there are no others"
-    styled(
-        figure,
-        title=f"Why {pair} are alike: what each shared feature adds",
-        x="contribution to similarity (no unit)",
-        height=110 + 42 * len(rows),
+    names = [
+        f"{short(str(label), 60)} #{id_}"
+        for label, id_ in zip(rows["label"], rows["id"], strict=True)
+    ]
+    bars = Bars(
+        np.arange(len(rows)),
+        rows["contribution"].to_numpy(float),
+        colour=COLOURS["sae"],
+        lying=True,
+        names=names,
+        written=[f"{value:.3f}" for value in rows["contribution"]],
+    )
+    across = Axis("contribution to similarity (no unit)", span=(min(0.0, low * 1.2), high * 1.2))
+    title = f"Why {pair} are alike: what each shared feature adds"
+    told = (f"{row['label']} {row['contribution']:.3f}" for _, row in rows[::-1].iterrows())
+    return Figure(
+        title=title,
         reading=(
             f"The similarity is {total:.3f}: these features add {named:.3f}, {more}. A feature is "
             f"named by words it fires on in the training text. n = {len(rows)} features shown."
         ),
-        alt="; ".join(f"{row['label']} {row['contribution']:.3f}" for _, row in rows.iterrows()),
-    )
-    figure.update_xaxes(range=[min(0.0, low * 1.2), high * 1.2])
-    return figure.update_yaxes(
-        title="shared feature", showticklabels=False, showgrid=False, zeroline=False
+        alt=f"{title}. {'; '.join(told)}.",
+        panels=[Panel(across, Axis("shared feature", bare=True), [bars])],
+        height=110 + 42 * len(rows),
     )
 
 
@@ -189,41 +165,20 @@ def _hover(
     for row in companies.to_dict("records"):
         cluster = names.get(row["cluster"], "in no cluster")
         lines = [row.get("industry") or "", cluster, top.get(row["ticker"], "")]
-        head = f"<b>{escape(str(row['name']))}</b> ({escape(str(row['ticker']))})"
-        texts.append("<br>".join([head, *(escape(short(line, 70)) for line in lines if line)]))
+        head = " ".join(f"{row['name']} ({row['ticker']})".split())
+        texts.append("\n".join([head, *(short(line, 70) for line in lines if line)]))
     return texts
 
 
-def _points(rows: pd.DataFrame, name: str, colour: str, symbol: str) -> go.Scatter:
-    return go.Scatter(
-        x=rows["x"].astype(np.float32),
-        y=rows["y"].astype(np.float32),
-        mode="markers",
+def _points(rows: pd.DataFrame, name: str, colour: str, symbol: str) -> Points:
+    return Points(
+        rows["x"].to_numpy(float),
+        rows["y"].to_numpy(float),
         name=name,
-        text=rows["text"],
-        customdata=rows["ticker"],
-        hovertemplate="%{text}<extra></extra>",
-        marker={"color": colour, "symbol": symbol, "size": 8, "opacity": 0.85},
-    )
-
-
-def _ring() -> go.Scatter:
-    return go.Scatter(
-        x=[],
-        y=[],
-        text=[],
-        mode="markers+text",
-        name="found",
-        showlegend=False,
-        hoverinfo="skip",
-        textposition="top center",
-        textfont={"size": 14},
-        marker={
-            "symbol": "circle-open",
-            "size": 22,
-            "color": "#D55E00",
-            "line": {"width": 3, "color": "#D55E00"},
-        },
+        colours=colour,
+        symbols=symbol,
+        hover=rows["text"].tolist(),
+        keys=rows["ticker"].tolist(),
     )
 
 

@@ -1,19 +1,26 @@
-"""Scores with their intervals: the leaderboard and the paired differences."""
+"""Scores with their intervals: leaderboard, paired differences, hedging, years, the walk."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from finsae.methods import in_order, label
-from finsae.plots.style import COLOURS, DASHES, GREY, styled
+from finsae.plots.spec import Axis, Figure, Line, Panel, Points, Rule
+from finsae.plots.style import DASHES, colour, counted, short
+
+INTERVALS = "Points are estimates, bars their 95 % intervals."
 
 
-def leaderboard(scores: pd.DataFrame, *, axis: str) -> go.Figure:
+def leaderboard(
+    scores: pd.DataFrame,
+    *,
+    axis: str,
+    title: str = "Whose peers move together later",
+    digits: int = 3,
+) -> Figure:
     """Draw one metric of every method as a point with its interval.
 
     Parameters
@@ -22,23 +29,28 @@ def leaderboard(scores: pd.DataFrame, *, axis: str) -> go.Figure:
         One row per method: method, value, low, high, n.
     axis : str
         Title of the value axis: the metric and its unit.
+    title : str
+        Of the figure.
+    digits : int
+        After the point, where a value is written.
     """
     rows = scores.set_index("method").loc[in_order(scores["method"])[::-1]]
-    figure = go.Figure(_whiskers(rows, [label(str(method)) for method in rows.index]))
-    return styled(
-        figure,
-        title="Later co-movement of each method's peers",
-        x=axis,
-        height=90 + 34 * len(rows),
+    names = [label(str(method)) for method in rows.index]
+    whiskers = _whiskers(rows, names, methods=rows.index, form=f".{digits}f")
+    return _listed(
+        [whiskers],
+        names,
+        axis=axis,
+        title=title,
         reading=(
-            "Points are means, bars their 95 % intervals. Bars that overlap do not settle whether "
-            f"two methods differ: the paired differences do. {_n(rows)}"
+            f"{INTERVALS} Bars that overlap do not settle whether two methods differ: the paired "
+            f"differences do. {counted(rows['n'], 'companies')}"
         ),
-        alt="; ".join(_spoken(label(str(m)), row) for m, row in rows[::-1].iterrows()),
+        alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names, rows)),
     )
 
 
-def paired_differences(scores: pd.DataFrame, *, axis: str) -> go.Figure:
+def paired_differences(scores: pd.DataFrame, *, axis: str) -> Figure:
     """Draw paired differences between methods, filled where the interval leaves out 0.
 
     Parameters
@@ -50,24 +62,52 @@ def paired_differences(scores: pd.DataFrame, *, axis: str) -> go.Figure:
     """
     rows = scores[::-1].set_index("method")
     names = [f"{label(str(a))} minus {label(str(b))}" for a, b in rows["versus"].items()]
-    figure = go.Figure(_whiskers(rows, names, by="versus"))
     apart = (rows["low"] > 0) | (rows["high"] < 0)
-    figure.data[0].marker.symbol = ["circle" if yes else "circle-open" for yes in apart]
-    figure.add_vline(x=0, line={"color": GREY, "width": 1.5, "dash": "dot"})
-    return styled(
-        figure,
+    symbols = ["circle" if yes else "circle-open" for yes in apart]
+    whiskers = _whiskers(rows, names, methods=rows["versus"], form="+.3f", symbols=symbols)
+    return _listed(
+        [whiskers, Rule(0.0)],
+        names,
+        axis=axis,
         title="Paired differences, the same firms and months on both sides",
-        x=axis,
-        height=90 + 34 * len(rows),
         reading=(
             "Filled: the interval leaves out 0, the methods are separated. Hollow: it covers 0, "
-            f"they are not. {_n(rows)}"
+            f"they are not. {counted(rows['n'], 'companies')}"
         ),
-        alt="; ".join(_spoken(n, row) for n, (_, row) in zip(names, rows.iterrows(), strict=True)),
+        alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names, rows)),
     )
 
 
-def by_year(years: pd.DataFrame) -> go.Figure:
+def walk(steps: pd.DataFrame) -> Figure:
+    """Draw what is left of a published Sharpe ratio as its defects are mended one after the other.
+
+    Parameters
+    ----------
+    steps : DataFrame
+        Columns step, sharpe_net, low, high, days, as from `finsae.pairs.published.steps`.
+    """
+    known = steps[steps["sharpe_net"].notna()]
+    rows = known[::-1].rename(columns={"sharpe_net": "value", "days": "n"})
+    names = [f"{number}. {short(str(step), 60)}" for number, step in
+             zip(known.index[::-1] + 1, rows["step"], strict=True)]  # fmt: skip
+    methods = ["random"] * (len(rows) - 1) + ["past-correlation"]
+    if len(rows):
+        methods[0] = "sae"
+    first, last = known["sharpe_net"].iloc[0], known["sharpe_net"].iloc[-1]
+    return _listed(
+        [_whiskers(rows, names, methods=methods, form=".2f"), Rule(0.0)],
+        names,
+        axis="net Sharpe ratio (a year)",
+        title=f"From a Sharpe ratio of {first:.1f} as published to {last:.1f} done honestly",
+        reading=(
+            f"{INTERVALS} From the top down one more defect of the published rules is mended in "
+            f"each row; only the last row is a result. {counted(rows['n'], 'trading days')}"
+        ),
+        alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names[::-1], rows[::-1])),
+    )
+
+
+def by_year(years: pd.DataFrame) -> Figure:
     """Draw every method's peer correlation in each calendar year.
 
     Parameters
@@ -76,70 +116,77 @@ def by_year(years: pd.DataFrame) -> go.Figure:
         Columns method, year, value, months.
     """
     table = years.pivot_table(index="year", columns="method", values="value")
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=table.index.astype(str),
-                y=table[method],
-                name=label(method),
-                mode="lines+markers",
-                line={
-                    "color": COLOURS.get(method, GREY),
-                    "dash": DASHES.get(method, "solid"),
-                    "width": 2.4 if method == "sae" else 1.5,
-                },
-                hovertemplate=f"{escape(label(method))} %{{x}}: %{{y:.3f}}<extra></extra>",
-            )
-            for method in in_order(table.columns)
-        ]
-    )
+    names = [str(year) for year in table.index]
+    lines = [
+        Line(
+            names,
+            table[method].to_numpy(),
+            name=label(method),
+            colour=colour(method),
+            dash=DASHES.get(method, "solid"),
+            width=2.4 if method == "sae" else 1.5,
+            digits=3,
+            marked=True,
+        )
+        for method in in_order(table.columns)
+    ]
     ends = (f"{label(m)} {table[m].min():.2f} to {table[m].max():.2f}" for m in table.columns)
-    return styled(
-        figure,
-        title="The same year by year: the market moves all methods together",
-        x="year",
-        height=360,
+    title = "The same year by year: the market moves all methods together"
+    return Figure(
+        title=title,
         reading=(
             "Twelve months make a noisy correlation, and there are no intervals here: for the eye "
             f"only. Population is the mean over all pairs. n = {len(table)} years."
         ),
-        alt="; ".join(ends),
-    ).update_layout(
-        showlegend=True, yaxis_title="peer correlation (no unit)", xaxis_type="category"
+        alt=f"{title}. {'; '.join(ends)}.",
+        panels=[
+            Panel(Axis("year", "names", names=names), Axis("peer correlation (no unit)"), lines)
+        ],
+        height=360,
+        legend=True,
     )
 
 
-def _whiskers(rows: pd.DataFrame, names: Sequence[str], *, by: str | None = None) -> go.Scatter:
-    methods = rows.index if by is None else rows[by]
-    colours = [COLOURS.get(str(method), GREY) for method in methods]
-    digits = "+.3f" if by else ".3f"
-    return go.Scatter(
-        x=rows["value"],
-        y=list(names),
-        mode="markers",
-        marker={"color": colours, "size": 11, "line": {"width": 2, "color": colours}},
-        error_x={
-            "type": "data",
-            "array": rows["high"] - rows["value"],
-            "arrayminus": rows["value"] - rows["low"],
-            "color": GREY,
-            "thickness": 2,
-            "width": 5,
-        },
-        customdata=rows[["low", "high", "n"]].to_numpy(dtype=float),
-        hovertemplate=(
-            f"%{{y}}: %{{x:{digits}}} [%{{customdata[0]:{digits}}}, %{{customdata[1]:{digits}}}], "
-            "n = %{customdata[2]:.0f}<extra></extra>"
-        ),
+def _listed(
+    layers: Sequence[Points | Rule], names: Sequence[str], *, axis: str, title: str,
+    reading: str, alt: str,
+) -> Figure:  # fmt: skip
+    """One row per name, values along x."""
+    panel = Panel(Axis(axis), Axis("", "names", names=names), layers)
+    return Figure(
+        title=title,
+        reading=reading.strip(),
+        alt=f"{title}. {alt}.",
+        panels=[panel],
+        height=90 + 34 * len(names),
     )
+
+
+def _whiskers(
+    rows: pd.DataFrame, names: Sequence[str], *, methods: Any, form: str,  # noqa: ANN401
+    symbols: str | Sequence[str] = "circle",
+) -> Points:  # fmt: skip
+    hover = [
+        f"{name}: {value:{form}} [{low:{form}}, {high:{form}}], n = {n:.0f}"
+        for name, value, low, high, n in zip(
+            names, rows["value"], rows["low"], rows["high"], rows["n"], strict=True
+        )
+    ]
+    return Points(
+        rows["value"].to_numpy(float),
+        names,
+        colours=[colour(str(method)) for method in methods],
+        symbols=symbols,
+        size=11,
+        low=rows["low"].to_numpy(float),
+        high=rows["high"].to_numpy(float),
+        hover=hover,
+    )
+
+
+def _zip(names: Sequence[str], rows: pd.DataFrame) -> Any:  # noqa: ANN401 - pairs of name and row
+    return zip(names, rows.iterrows(), strict=True)
 
 
 def _spoken(name: str, row: pd.Series[Any]) -> str:
     return f"{name} {row['value']:.3f}, interval {row['low']:.3f} to {row['high']:.3f}"
-
-
-def _n(rows: pd.DataFrame) -> str:
-    sizes = sorted({int(n) for n in rows["n"].dropna()})
-    if not sizes:
-        return ""
-    return f"n = {sizes[0]}{f' to {sizes[-1]}' if len(sizes) > 1 else ''} companies."

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from finsae.plots.style import GREY, OKABE_ITO, styled
+from finsae.plots.spec import Axis, Figure, Line, Panel, Points, Rule
+from finsae.plots.style import GREY, INK, OKABE_ITO
 
 LOOKS = {
     "long": ("triangle-up", OKABE_ITO[2], "bought low: spread long"),
     "short": ("triangle-down", OKABE_ITO[5], "sold high: spread short"),
-    "closed": ("x", "#1f2933", "closed"),
+    "closed": ("x", INK, "closed"),
 }
 
 
@@ -24,7 +24,7 @@ def spread(
     pair: tuple[str, str],
     start: pd.Timestamp,
     bands: tuple[float, float] = (2.0, 4.0),
-) -> go.Figure:
+) -> Figure:
     """Draw a pair's standardised spread before and during trading, and its positions.
 
     Parameters
@@ -42,72 +42,61 @@ def spread(
         Deviations at which positions are opened and given up.
     """
     days = pd.DatetimeIndex(z.index)
-    figure = go.Figure()
     spans = ((days < start, GREY, "formation"), (days >= start, OKABE_ITO[0], "trading"))
-    for during, colour, name in spans:
-        figure.add_trace(_line(z[during], colour, name))
-    for mark, shown in _marks(z, trades).items():
-        symbol, colour, name = LOOKS[mark]
-        figure.add_trace(_points(shown, symbol, colour, f"{name} ({len(shown)})"))
-    for size, dash in zip(bands, ("dash", "dot"), strict=True):
-        for level in (-size, size):
-            figure.add_hline(level, line={"color": GREY, "dash": dash, "width": 1})
-    net, one, other = 100 * trades["net"].sum(), *pair
-    counts = trades["reason"].value_counts()
-    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "none"
-    earned = f"together {net:+.1f} % of the pair's capital"
-    told = f"Positions: {len(trades)} ({reasons}), {earned}"
-    styled(
-        figure,
-        title=f"{one} and {other}: a spread that reverted before need not go on reverting",
-        height=420,
+    lines = [
+        Line(days[during], z[during].to_numpy(float), name=name, colour=tone, width=1.4)
+        for during, tone, name in spans
+    ]
+    levels = (0.0, *bands, *(-size for size in bands))
+    told = _told(trades)
+    title = f"{pair[0]} and {pair[1]}: a spread that reverted before need not go on reverting"
+    return Figure(
+        title=title,
         reading=(
             f"The spread in standard deviations of the formation window (grey). Positions open "
-            f"beyond {bands[0]:g} (dashed), close at 0 and are given up at {bands[1]:g} (dotted), "
+            f"beyond {bands[0]:g}, close at 0 and are given up at {bands[1]:g} (dotted lines), "
             f"each a day after the close that decides. {told}. n = {len(days)} days."
         ),
-        alt=f"Spread from {np.nanmin(z):.1f} to {np.nanmax(z):.1f}; {told}",
-        x="date",
+        alt=f"{title}. Spread from {np.nanmin(z):.1f} to {np.nanmax(z):.1f}; {told}.",
+        panels=[
+            Panel(
+                Axis("date", "date"),
+                Axis("spread (standard deviations)"),
+                [*lines, *_marks(z, trades), *(Rule(level, lying=True) for level in levels)],
+            )
+        ],
+        height=420,
+        legend=True,
     )
-    figure.update_yaxes(title="spread, standard deviations")
-    return figure.update_layout(hovermode="closest", showlegend=True)
 
 
-def _marks(z: pd.Series, trades: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Find where positions opened, by side, and closed: columns date, z and text."""
-    opened = trades.assign(date=trades["entry"], text="opened")
+def _told(trades: pd.DataFrame) -> str:
+    counts = trades["reason"].value_counts()
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "none"
+    earned = f"together {100 * trades['net'].sum():+.1f} % of the pair's capital"
+    return f"Positions: {len(trades)} ({reasons}), {earned}"
+
+
+def _marks(z: pd.Series, trades: pd.DataFrame) -> Iterator[Points]:
+    """Draw where positions were opened, by side, and closed."""
     ends = zip(trades["reason"], trades["net"], strict=True)
-    words = [f"{reason}, net {100 * float(net):+.1f} %" for reason, net in ends]
-    closed = trades.assign(date=trades["exit"], text=words)
+    left = pd.Series([f"{why}, net {100 * float(net):+.1f} %" for why, net in ends], trades.index)
+    opened = pd.Series("opened", trades.index)
     marks = {
-        "long": opened[opened["side"] > 0],
-        "short": opened[opened["side"] < 0],
-        "closed": closed,
+        "long": ("entry", trades["side"] > 0, opened),
+        "short": ("entry", trades["side"] < 0, opened),
+        "closed": ("exit", trades["side"] != 0, left),
     }
-    return {
-        name: rows.assign(z=z.reindex(rows["date"]).to_numpy())[["date", "z", "text"]]
-        for name, rows in marks.items()
-    }
-
-
-def _line(values: pd.Series, colour: str, name: str) -> go.Scatter:
-    return go.Scatter(
-        x=pd.DatetimeIndex(values.index).strftime("%Y-%m-%d"),
-        y=values.to_numpy(dtype=np.float32),
-        name=name,
-        mode="lines",
-        line={"color": colour, "width": 1.4},
-        hovertemplate=f"{name} %{{x}}: %{{y:.2f}}<extra></extra>",
-    )
-
-
-def _points(rows: pd.DataFrame, symbol: str, colour: str, name: str) -> go.Scatter:
-    return go.Scatter(
-        x=pd.DatetimeIndex(rows["date"]).strftime("%Y-%m-%d"),
-        y=rows["z"].to_numpy(dtype=np.float32),
-        name=name,
-        text=[escape(text) for text in rows["text"]],
-        mode="markers",
-        marker={"symbol": symbol, "color": colour, "size": 10},
-        hovertemplate="%{x}: %{text}<extra></extra>",
-    )
+    for mark, (column, which, words) in marks.items():
+        symbol, tone, name = LOOKS[mark]
+        at = pd.DatetimeIndex(trades.loc[which, column])
+        hover = [f"{day:%Y-%m-%d}\n{text}" for day, text in zip(at, words[which], strict=True)]
+        yield Points(
+            at,
+            z.reindex(at).to_numpy(float),
+            name=f"{name} ({len(at)})",
+            colours=tone,
+            symbols=symbol,
+            size=9,
+            hover=hover,
+        )

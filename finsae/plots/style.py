@@ -1,13 +1,11 @@
-"""One style for every figure: colours, fonts, and the words that travel with the numbers."""
+"""One style for every figure: colours, signs, fonts."""
 
 from __future__ import annotations
 
-from html import escape
-
-import plotly.graph_objects as go
+from collections.abc import Iterable
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-GREY = "#8a8f98"
+GREY, INK, RULE = "#8a8f98", "#1f2933", "#e3e7eb"
 COLOURS = {
     "sae": "#0072B2",
     "sae-group": "#8C6BB1",
@@ -20,28 +18,23 @@ COLOURS = {
 }
 DASHES = {"sic": "dash", "major-group": "dash", "past-correlation": "dashdot", "random": "dot"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star")
+SEQUENTIAL, TWO_SIDED = "Cividis", "PuOr"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
-def styled(
-    figure: go.Figure, *, title: str, height: int, reading: str, alt: str, x: str | None = None
-) -> go.Figure:
-    """Give a figure its title, size, axes and words; the page's dark theme recolours it."""
-    figure.update_layout(
-        template="none",
-        title={"text": escape(title), "x": 0, "xref": "paper", "font": {"size": 16}},
-        font={"family": FONT, "size": 12, "color": "#1f2933"},
-        height=height,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        showlegend=False,
-        legend={"yanchor": "top", "y": 1, "bgcolor": "rgba(0,0,0,0)"},
-        meta={"reading": reading.replace("n = ", "n\u00a0=\u00a0"), "alt": f"{title}. {alt}."},
-    )
-    line = {"gridcolor": "#e3e7eb", "zerolinecolor": "#b8bfc7", "automargin": True}
-    figure.update_yaxes(ticks="", **line)
-    return figure.update_xaxes(title=x, ticks="", title_standoff=8, **line)
+def colour(method: str) -> str:
+    """Colour of a method; grey for one of the user's own."""
+    return COLOURS.get(method, GREY)
 
 
 def short(text: str, length: int) -> str:
     """Shorten a text that would not fit."""
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
+def counted(sizes: Iterable[float], what: str) -> str:
+    """Say the n of a figure, or from which to which n."""
+    found = sorted({int(n) for n in sizes if n == n})
+    if not found:
+        return ""
+    return f"n = {found[0]:,}{f' to {found[-1]:,}' if len(found) > 1 else ''} {what}."

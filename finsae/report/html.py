@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from finsae.report import companies, findings, money, pair, record
-from finsae.report.parts import Figure, Row, Table
+from finsae.report.parts import FILTERS, Figure, Row, Section, Table
 from finsae.result import Result
 from finsae.store import atomic_path, plain
 
@@ -56,25 +57,40 @@ def build(run_folder: str | Path) -> Path:
     return target
 
 
-def render(result: Result) -> str:
-    """Return the page. The same result gives the same text: nothing reads a clock."""
+def render(result: Result, *, paper: bool = False) -> str:
+    """Return the page. The same result gives the same text: nothing reads a clock.
+
+    Parameters
+    ----------
+    result : Result
+    paper : bool
+        Whether it is to be printed by `finsae.report.pdf`: figures are drawn in it as SVG, there
+        is a contents list, and no script.
+    """
     sections = [section(result) for section in SECTIONS]
-    parts = [part for section in sections for part in section.parts]
-    figures = [part for part in parts if isinstance(part, Figure)]
-    figures += [drawn for part in parts if isinstance(part, Row) for drawn in part.figures]
-    data: dict[str, Any] = {
-        "figures": {drawn.id: drawn.specs for drawn in figures},
-        "tables": {part.id: part.csv for part in parts if isinstance(part, Table)},
-        "companies": companies.cards(result),
-    }
+    screen: dict[str, Any] = {}
+    if not paper:
+        data = {**_data(sections), "companies": companies.cards(result)}
+        screen = {"data": plain(data), "plotly": Markup(get_plotlyjs())}
     return _template().render(
         title="Which companies are alike, and is it worth anything?",
         byline=_byline(result),
         sections=sections,
-        data=plain(data),
-        plotly=Markup(get_plotlyjs()),
+        paper=paper,
+        **screen,
         **_assets(),
     )
+
+
+def _data(sections: Sequence[Section]) -> dict[str, Any]:
+    """Collect what the page's script draws and saves."""
+    parts = [part for section in sections for part in section.parts]
+    figures = [part for part in parts if isinstance(part, Figure)]
+    figures += [drawn for part in parts if isinstance(part, Row) for drawn in part.figures]
+    return {
+        "figures": {drawn.id: drawn.specs for drawn in figures},
+        "tables": {part.id: part.csv for part in parts if isinstance(part, Table)},
+    }
 
 
 def _byline(result: Result) -> list[str]:
@@ -99,13 +115,15 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= FILTERS
     return environment.get_template("report.html.j2")
 
 
 @cache
 def _assets() -> dict[str, Markup]:
     folder = files("finsae.report").joinpath("templates")
+    named = {"css": "report.css", "paper_css": "paper.css", "script": "report.js"}
     return {
-        "css": Markup(folder.joinpath("report.css").read_text(encoding="utf-8")),
-        "script": Markup(folder.joinpath("report.js").read_text(encoding="utf-8")),
+        name: Markup(folder.joinpath(file).read_text(encoding="utf-8"))
+        for name, file in named.items()
     }

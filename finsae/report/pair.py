@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from finsae import plots
 from finsae.report.companies import industry
-from finsae.report.parts import Cell, Part, Section, Table, Words, figure, marked, table
+from finsae.report.parts import FILTERS, Cell, Part, Section, Table, Words, figure, marked, table
 from finsae.report.summary import records
 from finsae.result import Result
 
@@ -186,4 +186,5 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= FILTERS
     return environment.get_template("pair.html.j2")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import unescape
 from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
-import plotly.graph_objects as go
 from markupsafe import Markup, escape
 
+from finsae import plots
+from finsae.plots.spec import Cells
+
 MARKED = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
+
+
+PRINTED = 2  # figures of one place that are printed one below the other
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,7 @@ class Figure:
     ----------
     id : str
         Its name in the page.
-    specs : list of dict
-        Of each: title, reading, alt, and plotly's data and layout.
+    drawings : list of finsae.plots.Figure
     choices : list of str
         The switch's words, one per figure; empty for a single one.
     search : bool
@@ -58,10 +62,20 @@ class Figure:
     """
 
     id: str
-    specs: Sequence[Mapping[str, Any]]
+    drawings: Sequence[plots.Figure]
     choices: Sequence[str] = ()
     search: bool = False
     kind: ClassVar[str] = "figure"
+
+    @property
+    def printed(self) -> Sequence[plots.Figure]:
+        """What is drawn on paper: all, or the first where there is one for every method."""
+        return self.drawings if len(self.drawings) <= PRINTED else self.drawings[:1]
+
+    @property
+    def specs(self) -> list[dict[str, Any]]:
+        """What the page draws of each: plotly's data and layout; the words are text of the page."""
+        return [_spec(drawing) for drawing in self.drawings]
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,18 @@ class Row:
 
     figures: Sequence[Figure]
     kind: ClassVar[str] = "row"
+
+    @property
+    def beside(self) -> bool:
+        """Whether there is room for them side by side on paper too: matrices, no long names."""
+        layers = [
+            layer
+            for part in self.figures
+            for drawing in part.drawings
+            for panel in drawing.panels
+            for layer in panel.layers
+        ]
+        return all(isinstance(layer, Cells) for layer in layers)
 
 
 class Cell(NamedTuple):
@@ -107,6 +133,38 @@ class Table:
         """Whether the table gets a scroll bar of its own."""
         return len(self.rows) > 24
 
+    @property
+    def widths(self) -> list[float]:
+        """Shares of the paper's width that the columns get, by how long their texts are.
+
+        A browser finds better ones by itself, but a PDF of long tables would take minutes so.
+        """
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        needs = [_room(*column) for column in zip(self.columns, columns, strict=True)]
+        return [round(100 * need / sum(needs), 2) for need in needs]
+
+
+def _room(head: str, cells: Sequence[Cell]) -> float:
+    """Letters that a column should have room for: its longest word, and more for long texts."""
+    texts = [Markup(cell.text).striptags() for cell in cells]
+    # an interval is broken before its bracket only
+    words = [
+        word
+        for text, cell in zip(texts, cells, strict=True)
+        for word in (text.split(" [") if cell.number else text.split())
+    ]
+    word = max(map(len, [*words, *head.split()]), default=1)
+    long = sorted(map(len, texts))[int(0.9 * (len(texts) - 1))] if texts else 0
+    return float(3 + max(min(word, 26), min(long, 12 + long**0.75)))
+
+
+def _spec(drawing: plots.Figure) -> dict[str, Any]:
+    spec: dict[str, Any] = json.loads(drawing.plotly().to_json())
+    words = spec["layout"].pop("meta")
+    del spec["layout"]["title"]
+    spec["layout"]["margin"]["t"] = 28
+    return {**spec, **words, "title": drawing.title}
+
 
 Part = Words | Facts | Commands | Figure | Row | Table
 
@@ -121,19 +179,10 @@ class Section:
 
 
 def figure(
-    name: str, *figures: go.Figure, choices: Sequence[str] = (), search: bool = False
+    name: str, *drawings: plots.Figure, choices: Sequence[str] = (), search: bool = False
 ) -> Figure:
-    """Make a part of plotly figures; title and words leave the drawing and become text."""
-    return Figure(name, [_spec(drawn) for drawn in figures], choices=choices, search=search)
-
-
-def _spec(drawn: go.Figure) -> dict[str, Any]:
-    spec = json.loads(drawn.to_json())
-    words = spec["layout"].pop("meta")
-    title = spec["layout"].pop("title")["text"]
-    spec["layout"]["margin"]["t"] = 28
-    # plotly reads a little markup, so the title was escaped for it; here it is plain text again
-    return {**spec, **words, "title": unescape(title)}
+    """Make a part of a figure, or of several that share a place."""
+    return Figure(name, drawings, choices=choices, search=search)
 
 
 def table(
@@ -188,3 +237,17 @@ def marked(text: str) -> Markup:
         for i, part in enumerate(parts)
     ]
     return Markup("").join(pieces)
+
+
+def joined(text: str) -> str:
+    """Keep an interval on one line: ``0.43 [0.40, 0.46]`` is broken before its bracket only."""
+    return text.replace(", ", ",\u00a0")
+
+
+def base64(text: str) -> str:
+    """Write a text as a data address wants it."""
+    return b64encode(text.encode()).decode()
+
+
+FILTERS = {"joined": joined, "base64": base64}
+"""What the templates call."""

@@ -1,7 +1,28 @@
 """Where universes and texts come from."""
 
 from finsae.sources.clusters import read_clusters
-from finsae.sources.files import read_labels, read_prices, read_universe, with_prices
+from finsae.sources.edgar import read_edgar_corpus
+from finsae.sources.files import (
+    Priced,
+    open_prices,
+    read_labels,
+    read_prices,
+    read_universe,
+    with_prices,
+)
 from finsae.sources.sample import sample
+from finsae.sources.sic import codes_as_of, read_codes
 
-__all__ = ["read_clusters", "read_labels", "read_prices", "read_universe", "sample", "with_prices"]
+__all__ = [
+    "Priced",
+    "codes_as_of",
+    "open_prices",
+    "read_clusters",
+    "read_codes",
+    "read_edgar_corpus",
+    "read_labels",
+    "read_prices",
+    "read_universe",
+    "sample",
+    "with_prices",
+]

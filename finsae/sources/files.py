@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from finsae.checks import DataError, nearest
 from finsae.sources.companies import clean_companies
+from finsae.sources.edgar import is_edgar_corpus, read_edgar_corpus
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
-from finsae.sources.prices import clean_prices
+from finsae.sources.prices import Market, clean_prices
+from finsae.sources.sic import codes_as_of, read_codes
 from finsae.sources.tables import (
     as_numbers,
     as_text,
@@ -21,7 +24,7 @@ from finsae.sources.tables import (
     problem,
     read_table,
 )
-from finsae.store import hash_file
+from finsae.store import hash_file, hash_frame
 from finsae.universe import REPAIR_COLUMNS, Mender, Universe
 
 Cleaner = Callable[[pd.DataFrame, str], tuple[pd.DataFrame, list[str]]]
@@ -34,22 +37,34 @@ def read_universe(
     prices: str | Path | None = None,
     *,
     events: str | Path | None = None,
+    codes: str | Path | None = None,
     repair: bool = True,
+    currency: str | None = None,
+    zone: str | None = None,
 ) -> Universe:
     """Read a universe from files; all their problems are said at once.
 
     Parameters
     ----------
     companies : path
-        CSV or parquet: ``ticker, description``, optionally ``name, sic, cik, date`` (the day the
-        description was public); other columns are kept.
+        CSV or parquet: ``ticker, description``, optionally ``name, sic, sic_date, cik, date`` (the
+        day the description was public) and ``permno``; other columns are kept. With ``sic_date`` a
+        company may have several rows, see `finsae.sources.companies.clean_companies`. Or filings
+        as `read_edgar_corpus` reads them: the last of each company counts.
     prices : path, optional
-        CSV or parquet of daily closes, wide (dates x tickers) or long (``date, ticker, close``).
-        Companies without prices are dropped and listed in ``provenance["dropped"]``.
+        CSV or parquet of daily closes, wide (dates x tickers) or long (``date, ticker, close``), a
+        CRSP file, or returns, see `finsae.sources.prices.clean_prices`. Companies without prices
+        are dropped and listed in ``provenance["dropped"]``. A file of months gives a universe with
+        monthly returns and no daily closes: enough for a benchmark, not for a backtest.
     events : path, optional
         CSV or parquet ``ticker, date, kind, factor``: what closes alone cannot settle.
+    codes : path, optional
+        CSV or parquet ``ticker, date, sic``: each company gets the code in force on its
+        description's date.
     repair : bool
         Whether price hygiene mends what the vendor got wrong; events are applied either way.
+    currency, zone : str, optional
+        Which currency's closes to take; the market's time zone, for stamps in UTC.
 
     Raises
     ------
@@ -58,26 +73,95 @@ def read_universe(
     """
     problems: list[str] = []
     table = _clean(companies, clean_companies, problems)
-    closes = None if prices is None else _clean(prices, clean_prices, problems)
+    market = None if prices is None else _market(prices, problems, currency=currency, zone=zone)
     happened = _events(events, problems)
+    dated = _codes(codes, problems)
     if problems or table is None:
         raise DataError(problems)
-    facts: dict[str, object] = {"source": "files", "companies": hash_file(companies)}
-    if closes is None:
-        return Universe.build(table, provenance=facts)
+    notes = list(table.attrs.pop("notes", []))
+    if dated is not None:
+        table = table.assign(sic=codes_as_of(dated, _days(table)))
+    facts: dict[str, object] = {"source": "files", "companies": _hash(companies, table)}
+    facts |= {
+        name: hash_file(path) for name, path in (("events", events), ("codes", codes)) if path
+    }
+    if market is None:
+        return Universe.build(table, provenance=facts | ({"notes": notes} if notes else {}))
     assert prices is not None
-    table, dropped = with_prices(table, closes, Path(prices).name)
-    facts |= {"prices": hash_file(prices), "repaired": repair, "dropped": dropped}
-    if events is not None:
-        facts["events"] = hash_file(events)
-    mender = _mender(happened, repair=repair)
-    return Universe.build(table, closes[table.index], mender=mender, provenance=facts)
+    priced = Priced(market, _mender(happened, repair=repair), Path(prices).name)
+    facts |= {"prices": hash_file(prices), "repaired": repair}
+    return priced.universe(table, facts, notes=notes)
+
+
+class Priced(NamedTuple):
+    """Prices of a file, the hygiene that they still need, and the file's name."""
+
+    market: Market
+    mender: Mender | None
+    where: str
+
+    def universe(
+        self, companies: pd.DataFrame, facts: Mapping[str, object], *, notes: Sequence[str] = ()
+    ) -> Universe:
+        """Join companies and prices; those without a price are dropped and listed.
+
+        Raises
+        ------
+        DataError
+            If no company has a price, or a ticker stands for several securities.
+        """
+        closes, monthly = _by_company(self.market, companies, self.where)
+        daily = monthly is None
+        table, dropped = with_prices(companies, closes if monthly is None else monthly, self.where)
+        made: dict[str, object] = {**facts, "dropped": dropped, "layout": self.market.layout}
+        if self.market.currency:
+            made["currency"] = self.market.currency
+        said = [*notes, *self.market.notes]
+        return Universe.build(
+            table,
+            closes[table.index],
+            monthly=None if monthly is None else monthly[table.index],
+            mender=self.mender if daily else None,
+            provenance=made | ({"notes": said} if said else {}),
+        )
+
+
+def open_prices(
+    path: str | Path,
+    *,
+    events: str | Path | None = None,
+    repair: bool = True,
+    currency: str | None = None,
+    zone: str | None = None,
+) -> Priced:
+    """Read prices of any layout, and the hygiene that they still need.
+
+    Parameters
+    ----------
+    path, events, repair, currency, zone
+        As `read_universe`.
+
+    Raises
+    ------
+    DataError
+        With one line per problem.
+    """
+    problems: list[str] = []
+    market = _market(path, problems, currency=currency, zone=zone)
+    happened = _events(events, problems)
+    if problems or market is None:
+        raise DataError(problems)
+    return Priced(market, _mender(happened, repair=repair), Path(path).name)
+
+
+def _hash(path: str | Path, table: pd.DataFrame) -> str:
+    return hash_file(path) if Path(path).is_file() else hash_frame(table.astype(str))
 
 
 def read_prices(
     path: str | Path, *, events: str | Path | None = None, repair: bool = True
 ) -> tuple[pd.DataFrame, Mender | None]:
-    """Read closes, and the hygiene that they still need.
+    """Read daily closes, and the hygiene that they still need.
 
     Parameters
     ----------
@@ -94,14 +178,12 @@ def read_prices(
     Raises
     ------
     DataError
-        With one line per problem.
+        With one line per problem, and if the file has months only.
     """
-    problems: list[str] = []
-    closes = _clean(path, clean_prices, problems)
-    happened = _events(events, problems)
-    if problems or closes is None:
-        raise DataError(problems)
-    return closes, _mender(happened, repair=repair)
+    found = open_prices(path, events=events, repair=repair)
+    if found.market.monthly is not None:
+        raise DataError(f"{found.where} has monthly returns, no daily closes, which this needs")
+    return found.market.closes, found.mender
 
 
 def read_labels(path: str | Path, *, year: int | None = None) -> pd.Series[str]:
@@ -164,13 +246,63 @@ def _of_year(table: pd.DataFrame, where: str, year: int | None) -> pd.DataFrame:
 
 def _clean(path: str | Path, cleaner: Cleaner, problems: list[str]) -> pd.DataFrame | None:
     try:
-        table = read_table(path)
+        corpus = cleaner is clean_companies and is_edgar_corpus(path)
+        table = read_edgar_corpus(path, latest=True) if corpus else read_table(path)
     except DataError as error:
         problems += error.problems
         return None
     cleaned, found = cleaner(table, Path(path).name)
     problems += found
     return cleaned
+
+
+def _market(
+    path: str | Path, problems: list[str], *, currency: str | None, zone: str | None
+) -> Market | None:
+    try:
+        found = clean_prices(read_table(path), Path(path).name, currency=currency, zone=zone)
+    except DataError as error:
+        problems += error.problems
+        return None
+    problems += found.problems
+    return found
+
+
+def _codes(path: str | Path | None, problems: list[str]) -> pd.DataFrame | None:
+    try:
+        return None if path is None else read_codes(path)
+    except DataError as error:
+        problems += error.problems
+        return None
+
+
+def _days(table: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+    if "date" in table:
+        return table["date"]
+    return pd.Series(pd.NaT, index=table.index)
+
+
+def _by_company(
+    market: Market, companies: pd.DataFrame, where: str
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Name a CRSP file's columns by the companies' tickers; other files' are already."""
+    closes, monthly, permnos = market.closes, market.monthly, market.permnos
+    if permnos is None or set(companies.index) & set(closes.columns):
+        return closes, monthly
+    if "permno" in companies:
+        named = as_text(companies["permno"])
+    else:
+        several = [t for t in companies.index if len(permnos.get(t, ())) > 1]
+        if several:
+            what = "tickers of several permnos (give the companies a column permno)"
+            raise DataError(problem(where, what, several))
+        named = pd.Series({t: permnos[t][0] for t in companies.index if t in permnos}, dtype=object)
+    named = named[named.isin(closes.columns)]
+
+    def renamed(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[named.tolist()].set_axis(named.index, axis=1).rename_axis(columns=None)
+
+    return renamed(closes), None if monthly is None else renamed(monthly)
 
 
 def _events(path: str | Path | None, problems: list[str]) -> pd.DataFrame | None:

@@ -21,7 +21,7 @@ LEVELS = [
     {"benchmark"},
     {"pipeline"},
     {"plots"},
-    {"report"},
+    {"report", "explorer"},
     {"console"},
     {"cli"},
 ]

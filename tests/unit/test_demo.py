@@ -42,11 +42,12 @@ def demo(tmp_path_factory):
 def test_demo_scores_all_methods_with_intervals_and_writes_the_page(demo):
     folder, shown, _ = demo
     scores = json.loads((folder / "out" / "scores.json").read_text())["scores"]
-    for metric in ("peer_correlation", "sharpe_net"):
+    chance = {"peer_correlation": "random", "sharpe_net": "placebo"}
+    for metric, name in chance.items():
         rows = {
             row["method"]: row for row in scores if row["metric"] == metric if not row["versus"]
         }
-        assert set(rows) == {*METHODS, "sae-group"}
+        assert set(rows) == {*METHODS, "sae-group"} - {"random"} | {name}
         assert all(row["low"] < row["value"] < row["high"] and row["n"] for row in rows.values())
     page = folder / "out" / "index.html"
     assert page.stat().st_size < 8_000_000

@@ -26,6 +26,15 @@ def test_every_distinct_configuration_is_counted_once(tmp_path):
     assert lines[0]["settings"] == SETTINGS and lines[0]["method"] == "sae"
 
 
+def test_a_method_read_otherwise_is_another_trial_and_the_others_are_not(tmp_path):
+    path = tmp_path / "trials.jsonl"
+    both = {"sae": 0.4, "sic": -0.2}
+    for layer, count in ((5, 2), (4, 3), (5, 3)):
+        made = {"sae": {"layer": layer}}
+        trials = ledger.record(path, "abc", sharpes=both, settings=SETTINGS, readings=made)
+        assert trials.configurations == count
+
+
 def test_a_method_that_did_not_trade_is_a_trial_too(tmp_path):
     path = tmp_path / "trials.jsonl"
     sharpes = {"sae": np.nan, "sic": 0.1, "random": 0.3}

@@ -22,7 +22,7 @@ TRADES = pd.DataFrame(
 
 def drawn(trades):
     figure = plots.spread(Z, trades, pair=("AAA", "BBB"), start=START)
-    return figure, {trace.name.split(" (")[0]: trace for trace in figure.data}
+    return figure, {trace.name.split(" (")[0]: trace for trace in figure.plotly().data}
 
 
 def test_formation_and_trading_are_drawn_apart_and_whole():
@@ -36,11 +36,12 @@ def test_positions_stand_on_the_spread_where_they_opened_and_closed():
     assert traces["sold high: spread short"].x == (f"{DAYS[45]:%Y-%m-%d}",)
     assert traces["bought low: spread long"].y[0] == pytest.approx(Z[DAYS[52]])
     assert list(traces["closed"].y) == pytest.approx(list(Z[[DAYS[50], DAYS[57]]]))
-    assert traces["closed"].text == ("stop, net -2.0 %", "converged, net +3.0 %")
-    assert "Positions: 2 (1 stop, 1 converged), together +1.0 %" in figure.layout.meta["reading"]
+    words = ("stop, net -2.0 %", "converged, net +3.0 %")
+    assert all(word in text for word, text in zip(words, traces["closed"].text, strict=True))
+    assert "Positions: 2 (1 stop, 1 converged), together +1.0 %" in figure.reading
 
 
 def test_a_pair_that_never_traded_is_drawn_without_positions():
     figure, traces = drawn(TRADES.iloc[:0])
-    assert len(traces["closed"].x) == 0 and "Positions: 0 (none)" in figure.layout.meta["reading"]
-    assert "AAA and BBB" in figure.layout.title.text
+    assert len(traces["closed"].x) == 0 and "Positions: 0 (none)" in figure.reading
+    assert "AAA and BBB" in figure.title
