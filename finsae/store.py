@@ -224,6 +224,18 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
         table.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
 
 
+def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a parquet file, and compare the checksums of its pages where it has any.
+
+    Raises
+    ------
+    OSError
+        If a page is damaged; without the comparison it would be read as other numbers.
+    """
+    wanted = None if columns is None else list(columns)
+    return pd.read_parquet(path, columns=wanted, page_checksum_verification=True)
+
+
 def provenance(**facts: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     """Say how an artefact was made: the given facts, library versions, commit and time."""
     libraries = {name: _version(name) for name in LIBRARIES}

@@ -38,9 +38,7 @@ def features(version):
         np.full((20_000, 2), version, np.int32),
     )
     labels = [f"v{version}"] * LATENTS
-    return Features.build(
-        matrix, companies, labels, codes=codes, provenance={"version": version}
-    )
+    return Features.build(matrix, companies, labels, codes=codes, provenance={"version": version})
 
 
 def run(version):
@@ -149,7 +147,10 @@ def full(folder):
     room = space.f_bavail * space.f_frsize
     wasted.write_bytes(b"x" * (room - 200_000))
     said = []
-    for work in (lambda: features(2).save(folder / "features"), lambda: run(2).save(folder / "run")):
+    for work in (
+        lambda: features(2).save(folder / "features"),
+        lambda: run(2).save(folder / "run"),
+    ):
         reads, writes = os.pipe()
 
         def attempt(work=work, writes=writes):

@@ -17,7 +17,7 @@ from scipy import sparse
 from finsae.artefact import SEAL, check_seal, reading, replacing, seal, write_array
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
-from finsae.store import alone, plain, write_json
+from finsae.store import alone, plain, read_parquet, write_json
 
 SCHEMA = 1  # raised when the files of a folder, or what they hold, change
 MATRIX, MADE = "features.npz", "provenance.json"
@@ -194,7 +194,7 @@ class Features:
 def _relabelled(names: pd.DataFrame, file: Path) -> pd.DataFrame:
     if not file.is_file():
         return names
-    labels = pd.read_parquet(file, columns=["id", "label"]).set_index("id")["label"]
+    labels = read_parquet(file, columns=["id", "label"]).set_index("id")["label"]
     return names.assign(label=labels.reindex(names.index).fillna(names["label"]))
 
 

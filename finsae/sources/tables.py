@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from finsae.checks import DataError, nearest
+from finsae.store import read_parquet
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 DELIMITERS = ",;\t|"
@@ -55,10 +56,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def _read_parquet(file: Path) -> pd.DataFrame:
     try:
-        table = pd.read_parquet(file)
+        table = read_parquet(file)
     except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{file.name} cannot be read as parquet: {reason}") from None
+        raise DataError(
+            f"{file.name} cannot be read as parquet ({reason}): copy or make it again"
+        ) from None
     dated = isinstance(table.index, pd.DatetimeIndex)
     if dated and table.index.name is None:
         table = table.rename_axis("date")
