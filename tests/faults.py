@@ -172,4 +172,4 @@ def full(folder):
 
 if __name__ == "__main__":
     fault = {"race": race, "kill": kill, "full": full}[sys.argv[1]]
-    print(json.dumps(fault(Path(sys.argv[2]))))
+    sys.stdout.write(json.dumps(fault(Path(sys.argv[2]))))
