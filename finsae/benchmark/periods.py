@@ -109,7 +109,7 @@ def periods(
     -------
     DataFrame
         Rows of scores (``peer_r2``, ``peer_correlation``, levels and paired differences) with the
-        columns ``period`` and ``months``. A pair needs half of the months, and at least six.
+        columns ``period`` and ``months``. A pair needs 12 months, or half of a shorter stretch.
         Stretches of fewer than twelve months are left out.
     """
     settings = settings or Benchmark()

@@ -116,8 +116,18 @@ def as_compared(features: Features, teachers: Matrix, how: Reading) -> Features:
 
 
 def rows(features: Features, tickers: Sequence[str]) -> sparse.csr_array:
-    """Rows of the given companies, in the given order."""
-    return features.matrix[features.companies.index.get_indexer(pd.Index(list(tickers)))]
+    """Rows of the given companies, in the given order.
+
+    Raises
+    ------
+    DataError
+        If a company has no features.
+    """
+    places = features.companies.index.get_indexer(pd.Index(list(tickers)))
+    if (places < 0).any():
+        lost = [ticker for ticker, place in zip(tickers, places, strict=True) if place < 0]
+        raise DataError(f"no features of {', '.join(lost[:5])} ({len(lost)} companies)")
+    return features.matrix[places]
 
 
 def similarities(
@@ -153,7 +163,12 @@ def similarities(
         Months of daily returns for past correlation.
     """
     own = readings(features)
-    known = known_companies(past, next(iter(own.values())))
+    tables = list(own.values())
+    known = [
+        ticker
+        for ticker in known_companies(past, tables[0])
+        if all(ticker in table.companies.index for table in tables[1:])
+    ]
     makers: Makers = {
         **_from_text(past, own, known, tickers),
         **_from_codes(past.companies.loc[list(tickers), "sic"]),

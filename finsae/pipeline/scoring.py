@@ -101,13 +101,20 @@ def compare(
     *,
     cut: pd.Timestamp,
     labels: Mapping[str, pd.Series] | None = None,
+    months: int | None = None,
 ) -> Compared:
-    """Make every method's similarity at a cut, on the same companies; labels are methods, too."""
+    """Make every method's similarity at a cut, on the same companies; labels are methods, too.
+
+    Companies have returns in most of the `months` after it that are scored; None: in most of all.
+    """
     settings = run.benchmark
     at_least(k=settings.k, draws=settings.draws, resamples=settings.resamples)
     past, future = universe.cut(cut)
-    months = pd.concat([past.monthly, future.monthly])
-    tickers, excluded = eligible(past.companies, months, cut=cut, past_months=settings.past_months)
+    returns = pd.concat([past.monthly, future.monthly])
+    end = None if months is None else future.monthly.index[:months].max()
+    tickers, excluded = eligible(
+        past.companies, returns, cut=cut, past_months=settings.past_months, future_end=end
+    )
     coded = bool(past.companies["sic"].reindex(tickers).fillna("").ne("").any())
     names = chosen(settings.methods, readings(features), coded=coded)
     own = with_controls(universe, readings(features), names)
@@ -180,7 +187,7 @@ def walk_forward(
         raise DataError("walk-forward needs at least one cut: 2010-12-31,2011-12-31")
     parts, series, tickers = [], [], []
     for cut in sorted(as_day(cut) for cut in cuts):
-        compared = compare(universe, features, run, cut=cut)
+        compared = compare(universe, features, run, cut=cut, months=YEAR)
         year = compared.future.monthly[compared.tickers].iloc[:YEAR]
         settings = run.benchmark
         peers = find_peers(compared.similarity, year, settings=settings, seed=run.seed)

@@ -37,6 +37,7 @@ PROTOCOLS = ("honest", "paper", "paper-revised")
 
 PAST = "past-correlation"
 DATES = ("cut", "formation", "trade")
+SHOWN = ("resamples", "placebo")  # how a book is judged, not what is in it
 
 
 class Traded(NamedTuple):
@@ -99,7 +100,8 @@ def run_backtest(
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
     traded = _tradable(universe, features, run, dates=dates, methods=names)
     books = _books(universe, traded, run, spans=_spans(traded, run, dates))
-    data = hash_frame(traded.future.prices[traded.tickers])
+    # Another cut or other features are another trial on the same prices, not other prices.
+    data = hash_frame(universe.prices)
     trials = _note(ledger, data, books, run=run, features=features) if ledger else None
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed, trials=trials)
     tables = {
@@ -219,7 +221,8 @@ def _note(
     }
     # Dates decide what is traded; where the files lie does not, and their content is in `data`.
     dates = {name: value for name, value in asdict(run.data).items() if name in DATES}
-    settings = {**asdict(run.backtest), **dates, "seed": run.seed}
+    traded = {name: value for name, value in asdict(run.backtest).items() if name not in SHOWN}
+    settings = {**traded, **dates, "seed": run.seed}
     made = {name: asdict(reading_of(table)) for name, table in readings(features).items()}
     return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings, readings=made)
 

@@ -47,6 +47,7 @@ RIDGES: tuple[float | None, ...] = (None, 300.0, 100.0, 30.0, 10.0, 3.0)
 WEIGHTS = tuple(tenth / 10 for tenth in range(11))
 """Weights of past correlation that are tried in a blend."""
 CRITERION = "peer_correlation"
+BASELINE_FAMILIES = ("tfidf", "embedding")
 
 
 @dataclass(frozen=True)
@@ -267,10 +268,17 @@ def tune(
     Raises
     ------
     DataError
-        If the past is too short, or an inner cut is not before the cut.
+        If the past is too short, an inner cut is not before the cut, or a reading has a baseline's
+        name.
     """
     run = run or Run()
     at_least(k=run.benchmark.k)
+    taken = [name for name in BASELINE_FAMILIES if name in features]
+    if taken:
+        raise DataError(
+            f'the baseline "{taken[0]}" is tuned beside the features: give yours another name '
+            "(rename their folder)"
+        )
     cut = windows(universe, run).cut
     past = universe.cut(cut).past
     chosen = [as_day(day) for day in cuts] if cuts else inner_cuts(universe, cut)
@@ -278,7 +286,7 @@ def tune(
     if late:
         raise DataError(f"the year after {', '.join(late)} is not over at the cut {cut:%Y-%m-%d}")
     tuner = Tuner(past, features, run, chosen)
-    families = {"sae": list(features), "tfidf": ["tfidf"], "embedding": ["embedding"]}
+    families = {"sae": list(features), **{name: [name] for name in BASELINE_FAMILIES}}
     with progress("Tuning", len(families)) as (bar, task):
         choices = []
         for family, names in families.items():

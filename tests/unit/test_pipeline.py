@@ -19,7 +19,7 @@ from finsae.pipeline import (
     run_benchmark,
     windows,
 )
-from finsae.pipeline.methods import weighted
+from finsae.pipeline.methods import rows, weighted
 from finsae.pipeline.reading import settings
 
 READING = Reading(model="tfidf")
@@ -105,6 +105,11 @@ def test_a_trial_is_what_was_traded_and_not_where_the_files_lay(universe, featur
         run_backtest(universe, features, run, methods=["sic"], ledger=ledger)
     written = ledger.read_text()
     assert len(written.splitlines()) == 1 and "prices.parquet" not in written
+
+
+def test_a_company_without_features_is_named(features):
+    with pytest.raises(DataError, match="no features of T9Z"):
+        rows(features, ["T0A", "T9Z"])
 
 
 def test_costs_only_take(universe, features):

@@ -98,6 +98,23 @@ def test_walk_forward_scores_the_year_after_each_cut(universe, features):
     assert (table["months"] == 12).all()
 
 
+def test_who_is_scored_in_a_year_is_not_decided_by_who_is_listed_after_it(universe, features):
+    closes = universe.prices.copy()
+    closes.loc["2016-01-15":, "T0A"] = np.nan  # leaves the market after the year that is scored
+    left = type(universe).build(universe.companies, closes, provenance=universe.provenance)
+    run = Run(benchmark=Benchmark(k=4, draws=3, resamples=40, methods="words,sic"))
+    found = [
+        walk_forward(world, features, run, cuts=["2014-12-31"]).provenance["companies"]
+        for world in (universe, left)
+    ]
+    assert found[0] == found[1]
+
+
+def test_a_reading_with_a_baselines_name_is_refused(universe, features):
+    with pytest.raises(DataError, match='another name'):
+        tune(universe, {"tfidf": features}, RUN, cuts=CUTS)
+
+
 def test_cuts_whose_years_overlap_are_refused(universe, features):
     with pytest.raises(DataError, match="two cuts score 2015-07: leave a year between"):
         walk_forward(universe, features, RUN, cuts=["2014-12-31", "2015-06-30"])
