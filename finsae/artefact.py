@@ -102,7 +102,7 @@ def _files(folder: Path) -> list[Path]:
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write an array as ``.npy``; of a full disk numpy's own way only says "5616 written"."""
     with path.open("wb") as handle:
-        np.save(SimpleNamespace(write=handle.write), array)  # type: ignore[arg-type]
+        np.save(SimpleNamespace(write=handle.write), array)
 
 
 def seal(
