@@ -117,6 +117,7 @@ MENU: dict[str, dict[str, str]] = {
         "average": "finsae.cluster.average:AverageLinkage",
         "kmeans": "finsae.cluster.kmeans:FeatureKMeans",
         "sic": "finsae.cluster.codes:Sic",
+        "industry-group": "finsae.cluster.codes:IndustryGroup",
         "major-group": "finsae.cluster.codes:MajorGroup",
         "division": "finsae.cluster.codes:Division",
         **{f"ff{n}": f"finsae.cluster.fama_french:FF{n}" for n in (5, 10, 12, 17, 30, 38, 48, 49)},

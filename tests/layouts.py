@@ -275,7 +275,7 @@ def split_head(head, title):
     """Headings cut up by tags and held together by no-break spaces."""
     if not title:
         return f"<p><b>{head[0]}<font size=1>{head[1:]}</font></b></p>"
-    kind, number = head.split()
+    kind, number = head.split(" ", 1)
     return (f"<p><b><font>{kind[0]}</font><font size=1>{kind[1:].upper()}</font>&nbsp;{number}."
             f"&#160;&#160;<u>{title[0]}</u><u>{title[1:]}</u></b></p>")  # fmt: skip
 
@@ -528,6 +528,7 @@ def reports(seed):
         k("HTML, no blank, with its part", html_report(w, head=no_blank)),
         k("HTML, Items 1, 2 and 3", html_report(w, first=three, rest=less[3:])),
         k("HTML, a letter l for the number", html_report(w, head=letter_l)),
+        k("HTML, first letters set apart", html_report(w, head=set_apart)),
         k("HTML, part and item on every page", html_report(w, page=part_and_item)),
         k("HTML, hard line breaks", broken_lines(w)),
         k("HTML, statements before Part I", figures_first(w)),
@@ -536,3 +537,105 @@ def reports(seed):
         k("20-F, Item 4", f20, "20-F", truth=f20_truth),
         k("20-F, Items 4.A to 4.C", f20_letters, "20-F", truth=f20_letters_truth),
     ]  # fmt: skip
+
+
+# --- layouts mixed by chance ----------------------------------------------------------------------
+
+TITLES = ("Business", "BUSINESS", "Description of Business", "General", "Our Business",
+          "Business of the Company", "Business Overview", "The Company's Business")  # fmt: skip
+
+
+def centred(head, title):
+    return f"<center><b><u>{head.upper()}</u>&nbsp; {title.upper()}</b></center><br>"
+
+
+def spaced(head, title):
+    return f"<div>&nbsp;</div><div><b>{head}&nbsp;&nbsp;&ndash;&nbsp;&nbsp;{title}</b></div>"
+
+
+def set_apart(head, title):
+    """Words whose first letter is larger, and stands alone."""
+    words = " ".join(f"{word[0]} {word[1:]}" for word in title.upper().split())
+    return f"<p><b>{head[0]} {head[1:].upper()}. {words}</b></p>" if title else bold(head)
+
+
+def bullet(text):
+    return f"<div style='margin-left:2em'>&#8226;&nbsp;{text}</div>"
+
+
+def broken(text):
+    return "<P>" + "<BR>\n".join(textwrap.wrap(text, 80))
+
+
+def mixed_html(w):
+    """Every choice of an HTML report drawn by itself."""
+    draw = w.draw.choice
+    heads = (plain_head, split_head, table_head, two_heads, modern_head, dashes, no_blank, centred,
+             spaced, set_apart)  # fmt: skip
+    both = draw((False, False, False, True))
+    first = ("Items 1 and 2", "Business and Properties") if both else ("Item 1", draw(TITLES))
+    head = draw(heads)
+    if head is two_heads and not both:
+        first = ("Item 1", "Business")
+    rest = rest_of(w, risks=draw((True, False)), properties=not both)
+    before = draw(
+        (
+            "",
+            "",
+            para(FORWARD),
+            "".join(para(text) for text in w.money[:5]),
+            "".join(
+                f"<li>{text}</li>"
+                for text in ("Item 1. Business", "Item 7. Management's Discussion")
+            ),
+        )
+    )
+    cut = "<p align=center>12</p><hr>"
+    document = html_report(
+        w, head=head, first=first, toc=draw((True, False)), rest=rest, before=before,
+        between=draw(("", HTML_TABLE, cut, HTML_TABLE + cut)),
+        page=draw((None, modern_page, running, part_and_item)),
+        paragraph=draw((para, modern_para, bullet, broken)),
+    )  # fmt: skip
+    hidden = "<div style='display:none'><ix:header>Item 1. Business 7</ix:header></div>"
+    document = document.replace("<body>", draw(("<body>", f"<body>{hidden}")))
+    return draw((document, document.replace("<p", "\n<P").replace("</p>", "")))
+
+
+def mixed_text(w):
+    """Every choice of a plain text report drawn by itself."""
+    draw = w.draw.choice
+    both = draw((False, False, False, True))
+    number, title = (
+        ("ITEMS 1 AND 2", "BUSINESS AND PROPERTIES") if both else ("ITEM 1", draw(TITLES))
+    )
+    gap = draw((".  ", ".   ", ". ", " - ", ".\n\n               ", ":  "))
+    title = "BUSINESS" if "\n" in gap and not both else title
+    business = draw(
+        (
+            f"{number}{gap}{title}",
+            f"          {number.title()}{gap}{title}",
+            f"PART I, {number}{gap}{title}",
+            f"{number}{gap}{title.upper()}\n-------------",
+        )
+    )
+    style = draw(
+        (
+            wrapped,
+            lambda text: justified(text, w.draw),
+            lambda text: wrapped(text, ""),
+            lambda text: textwrap.indent(wrapped(text), "    "),
+        )
+    )
+    rest = rest_of(w, risks=draw((True, False)), properties=not both)
+    text = text_report(w, business=business, toc=draw((True, False)), rest=rest,
+                       between=draw(("", TEXT_TABLE, BARE_TABLE)), pages=draw((True, False)),
+                       style=style)  # fmt: skip
+    return draw((text, text.replace("." * 30, "   "), f"<html><body><p><br><pre>{text}</pre>"))
+
+
+def mixed(seed):
+    """A report whose layout is drawn by chance: HTML for even seeds, plain text for odd ones."""
+    w = Writer(10_000 + seed)
+    document = mixed_text(w) if seed % 2 else mixed_html(w)
+    return Report(f"{'text' if seed % 2 else 'HTML'}, mixed", "10-K", document, w.truth)

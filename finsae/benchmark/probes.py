@@ -96,6 +96,8 @@ def from_columns(train: FloatArray, test: FloatArray) -> Coordinates:
     )
 
 
+# Vector kernels of BLAS also compute lanes beyond a matrix's edge and raise the flag for these.
+@np.errstate(invalid="ignore")
 def logistic(
     rows: Coordinates, labels: FloatArray, counted: FloatArray, inverse_penalty: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -145,6 +147,7 @@ def logistic(
         alive, w, b, age, penalty = alive[on], w[:, on], b[on], age[on], penalty[on]
         ahead_w, ahead_b = ahead_w[:, on], ahead_b[on]
         labels, counted = labels[:, on], counted[:, on]
+    assert np.isfinite(found_w).all() and np.isfinite(found_b).all()
     return found_w, found_b
 
 

@@ -25,11 +25,16 @@ err = Console(stderr=True)
 DEFAULT = Reading()
 Companies = Annotated[
     str | None,
-    typer.Option(help="CSV or parquet: ticker, description; optional name, sic, cik, date."),
+    typer.Option(
+        help="CSV or parquet: ticker, description; optional name, sic, sic_date, cik, date."
+    ),
 ]
 Prices = Annotated[
     str | None,
-    typer.Option(help="CSV or parquet of daily closes, wide or long (date, ticker, close)."),
+    typer.Option(
+        help="CSV or parquet of daily closes, wide or long (date, ticker, close), a CRSP file, or "
+        "monthly returns (enough for a benchmark)."
+    ),
 ]
 Events = Annotated[
     str | None, typer.Option(help="CSV of spin-offs and distributions: ticker, date, kind, factor.")
@@ -142,6 +147,8 @@ def left_out(result: Result) -> None:
     if dropped:
         names = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
         err.print(f"{len(dropped):,} companies have no prices: {names}", highlight=False)
+    for note in result.provenance.get("universe", {}).get("notes", []):
+        err.print(note, highlight=False, markup=False)
     if "excluded" not in result.tables:
         return
     reasons = result.tables["excluded"]["reason"].str.replace(r"\d+ of", "too few of", regex=True)

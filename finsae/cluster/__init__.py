@@ -4,10 +4,12 @@ from finsae.cluster.average import AverageLinkage
 from finsae.cluster.codes import (
     Division,
     GivenLabels,
+    IndustryGroup,
     MajorGroup,
     Sic,
     division,
     division_name,
+    industry_group,
     major_group,
     major_group_name,
 )
@@ -22,6 +24,7 @@ __all__ = [
     "FamaFrench",
     "FeatureKMeans",
     "GivenLabels",
+    "IndustryGroup",
     "MajorGroup",
     "MinimumSpanningTree",
     "Sic",
@@ -29,6 +32,7 @@ __all__ = [
     "division",
     "division_name",
     "fama_french",
+    "industry_group",
     "major_group",
     "major_group_name",
 ]

@@ -1,4 +1,4 @@
-"""Industry codes as clusterings: 4-digit SIC, major group, division, and labels of one's own."""
+"""Industry codes as clusterings: SIC of 4, 3 and 2 digits, division, and labels of one's own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import pandas as pd
 from finsae.checks import DataError
 from finsae.cluster.labels import Labels, renumber
 from finsae.cluster.sic_table import DIVISION_RANGES, DIVISIONS, MAJOR_GROUPS
+
+NO_INDUSTRY = {"8880": "American depositary receipts", "8888": "foreign governments"}
+"""Codes of the SEC's own that say what an issuer is; in the manual 88 is private households."""
 
 
 def four_digits(sic: pd.Series) -> pd.Series:
@@ -31,12 +34,30 @@ def four_digits(sic: pd.Series) -> pd.Series:
 def major_group(sic: pd.Series) -> pd.Series:
     """Major groups: the first two digits of codes of four, missing where the code is.
 
+    The SEC's rolled-up codes are in their group (2800 is all of 28); its own 8880 and 8888 are in
+    none, see `NO_INDUSTRY`.
+
     Raises
     ------
     DataError
         If a code is not of four digits.
     """
-    return four_digits(sic).str[:2]
+    codes = four_digits(sic)
+    return codes.where(~codes.isin(list(NO_INDUSTRY)), None).str[:2]
+
+
+def industry_group(sic: pd.Series) -> pd.Series:
+    """Industry groups: the first three digits of codes of four, missing where the code is.
+
+    A rolled-up code of the SEC (2800) is of no group of the manual, and shares its digits (280)
+    with others like it only.
+
+    Raises
+    ------
+    DataError
+        If a code is not of four digits.
+    """
+    return four_digits(sic).str[:3]
 
 
 def division(sic: pd.Series) -> pd.Series:
@@ -78,6 +99,15 @@ class Sic:
             0 is the largest cluster.
         """
         self.labels_ = renumber(companies["sic"])
+        return self.labels_
+
+
+class IndustryGroup(Sic):
+    """Clusters by the first three digits of the SIC code; a company without one stands alone."""
+
+    def fit_predict(self, companies: pd.DataFrame) -> Labels:
+        """Return one label per company, as `Sic.fit_predict`."""
+        self.labels_ = renumber(industry_group(companies["sic"]))
         return self.labels_
 
 

@@ -126,13 +126,14 @@ def open_universe(data: Data, features: Features | None = None) -> Universe:
     if data.companies:
         return read_universe(data.companies, prices=data.prices, events=data.events)
     if data.prices and features is not None:
+        priced = open_prices(data.prices, events=data.events)
         made: dict[str, object] = {"source": "files", "prices": hash_file(data.prices)}
         if data.events:
             made["events"] = hash_file(data.events)
         read = features.provenance.get("universe", {})
         if "cut" in read:  # the day by which the descriptions were known, whatever the prices
             made["cut"] = read["cut"]
-        return open_prices(data.prices, events=data.events).universe(features.companies, made)
+        return priced.universe(features.companies, made)
     if data.prices:
         raise DataError("--prices without --companies or --features: whose prices are they?")
     if features is not None and features.provenance.get("universe", {}).get("source") != "sample":

@@ -226,7 +226,7 @@ def test_files_that_are_no_tables(write, tmp_path):
     good = write("c.csv", COMPANIES)
     for path, part in (
         (tmp_path / "companies.csv", 'no file "'),
-        (tmp_path, "no file"),
+        (tmp_path, "no file"),  # neither a file of companies nor a folder of filings
         (write("c.xlsx", "x"), "no .csv or .parquet"),
         (write("empty.csv", ""), "is empty"),
         (write("blank.csv", "\n\n"), "is empty"),

@@ -45,6 +45,7 @@ def test_the_prices_of_another_are_not_the_samples(universe, features, prices):
         "source": "files",
         "prices": hash_file(prices),
         "dropped": ["T0A"],
+        "layout": "wide",
         "cut": toy.CUT,
     }
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finsae.checks import DataError
-from finsae.cluster import division, fama_french, major_group
+from finsae.cluster import division, fama_french, industry_group, major_group
 from finsae.sources import codes_as_of, read_codes, read_universe
 from finsae.sources.sic import as_sic
 
@@ -60,7 +60,9 @@ def test_the_secs_own_codes_are_accepted_everywhere(tmp_path):
     assert sic.tolist() == ROLLED_UP + OWN
     letters = division(sic)
     assert letters.loc[["T0100", "T2800", "T3570", "T6770", "T9995"]].tolist() == [*"ADDHJ"]
-    assert major_group(sic).loc["T2800"] == "28"
+    assert letters.loc[["T8880", "T8888"]].isna().all()  # 88 is private households
+    assert major_group(sic).loc["T2800"] == "28" and major_group(sic).loc["T8888"] is None
+    assert industry_group(sic).loc[["T0100", "T2800", "T6770"]].tolist() == ["010", "280", "677"]
     for scheme in (5, 10, 12, 17, 30, 38, 48, 49):
         fama_french(sic, scheme)
     assert fama_french(sic, 48).loc[["T0100", "T2800", "T6770"]].tolist() == [

@@ -111,7 +111,7 @@ def test_who_is_scored_in_a_year_is_not_decided_by_who_is_listed_after_it(univer
 
 
 def test_a_reading_with_a_baselines_name_is_refused(universe, features):
-    with pytest.raises(DataError, match='another name'):
+    with pytest.raises(DataError, match="another name"):
         tune(universe, {"tfidf": features}, RUN, cuts=CUTS)
 
 

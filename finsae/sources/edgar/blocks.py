@@ -155,7 +155,9 @@ class _Html:
 
     def _tag(self, name: str, attributes: str) -> Iterator[Block]:
         bare = name.lstrip("/")
-        if bare == "table":
+        if self.pre and bare in ("table", "page"):  # marks of a text that was put into HTML
+            self.pieces.append(f"\n<{name}>\n")
+        elif bare == "table":
             yield from self._flush()
             self._nest(name)
         elif bare in ("td", "th"):
@@ -170,7 +172,7 @@ class _Html:
             else:
                 yield from self._flush()
             self.pre = name == "pre" or (self.pre and bare != "pre")
-        if bare in ("hr", "page") or (name[:1] != "/" and BREAK.search(attributes)):
+        if bare == "hr" or (name[:1] != "/" and not self.pre and BREAK.search(f"{attributes}>")):
             yield PAGE
 
     def _nest(self, name: str) -> None:

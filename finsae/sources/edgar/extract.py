@@ -67,7 +67,7 @@ def _without_headings(
             inside.append(block._replace(joined=False) if alone else block)
             alone = False
             continue
-        after = CONTINUED.sub("", block.text[rest:], count=1).strip(MARKS)
+        after = CONTINUED.sub("", block.text[rest:], count=1).lstrip(MARKS)
         alone = not after
         if after:
             inside.append(Block(after, block.table))

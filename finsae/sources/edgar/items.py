@@ -55,8 +55,10 @@ TITLES_20F = {
     "7": r"major\s+shareholders|taxation",
     "8": r"financial\s+information|selected",
 }
-NUMBER = r"(1[0-9]|[1-9])(?:\s?\.?\s?(\()?([a-d])\)?(?![\w'\u2019&]))?"
-HEAD = re.compile(rf"(?:part\s+[i1]\b\W*)?items?\s*(?:no\.?\s*)?{NUMBER}", re.IGNORECASE)
+NUMBER = r"(1[0-9]|[1-9])(?:(\s?\.?\s?)(\()?([a-d])\)?(?![\w'\u2019&]))?"
+HEAD = re.compile(
+    rf"(?:p\s?art\s+[i1]\b\W*)?i\s?t\s?e\s?m\s?s?\s*(?:no\.?|#)?\s*{NUMBER}", re.IGNORECASE
+)
 ANOTHER = re.compile(
     rf"\s*[.:]?\s*(?:,?\s*and|&|,|/|through|-|\u2013|\u2014)\s*(?:items?\s*)?{NUMBER}(?![\w%])",
     re.IGNORECASE,
@@ -74,12 +76,13 @@ BARE_END = re.compile(
     r"(?:description\s+of\s+)?propert(?:y|ies)|legal\s+proceedings)",
     re.IGNORECASE,
 )
+LONGEST_TITLE = 200  # characters
 TITLE_TAIL = 6  # words after a title that may belong to it: "Business, Properties and Proceedings"
 SHORT_TITLE = 12  # words of a heading that is not the form's own
 LONG_WORD = 5  # letters of a word that a title capitalises
 SENTENCE = 12  # words of a text that is no heading
 PAGE_HEAD = 4  # blocks of a page's foot and head
-NUMBER_WORDS = 5  # words of a heading without its title: "Part I, Items 1 and 2"
+NUMBER_WORDS = 7  # words of a heading without its title: "Part I, Items 1 and 2"
 NO_TEXT = 40  # words: less is a line of a table of contents
 MISSED = 100  # words: less is not an item, unless it points elsewhere
 
@@ -126,8 +129,11 @@ def find_headings(blocks: Sequence[Block], form: str) -> list[Heading]:
     found = []
     for at, block in enumerate(blocks):
         if block.text[:1].lower() in ("i", "p"):
-            heading = _heading(at, blocks, titles)
-            if heading:
+            below = bool(found) and found[-1].at == at - 1
+            title = below and found[-1].rest == len(blocks[at - 1].text)
+            if block.joined and not title and _unfinished(blocks[at - 1].text):
+                continue
+            if heading := _heading(at, blocks, titles):
                 found.append(heading)
     return found
 
@@ -135,18 +141,14 @@ def find_headings(blocks: Sequence[Block], form: str) -> list[Heading]:
 def _heading(at: int, blocks: Sequence[Block], titles: dict[str, str]) -> Heading | None:
     text = TYPED_ONE.sub(r"\g<1>1", blocks[at].text.replace(CELL, " "), count=1)
     head = HEAD.match(text)
-    if not head or (blocks[at].joined and _unfinished(blocks[at - 1].text)):
+    if not head:
         return None
-    marks, end = [head.groups()], head.end()
-    while another := ANOTHER.match(text, end):
-        marks.append(another.groups())
-        end = another.end()
-    if text[end : end + 1].isalnum():
+    items, end = _numbers(head, titles)
+    if text[end - 1 : end].isdigit() and text[end : end + 1].isalnum():
         return None
     start = _end(BETWEEN, text, end)
     if text[start : start + 1] in QUOTE:
         return None
-    items = frozenset(_item(mark, text[start:], titles) for mark in marks)
     for item in items:
         titled = re.compile(titles.get(item, "(?!)"), re.IGNORECASE).match(text, start)
         if titled and AFTER.match(text, titled.end()):
@@ -169,10 +171,10 @@ def _is_title_case(text: str) -> bool:
     return not any(word[0].islower() for word in text.split() if len(word) >= LONG_WORD)
 
 
-def _unfinished(text: str, least: int = 4) -> bool:
+def _unfinished(text: str, least: int = 1) -> bool:
     """Whether a text breaks off within a sentence."""
     words = text.split()
-    if len(words) < least or HEAD.match(text):
+    if len(words) < least:
         return False
     return words[-1][-1] == "," or (words[-1][0].islower() and words[-1][-1].isalnum())
 
@@ -185,16 +187,29 @@ def _before_page(blocks: Sequence[Block], at: int) -> bool:
     return 0 <= last < at - 1 and _unfinished(blocks[last].text, SENTENCE)
 
 
-def _item(mark: tuple[str | None, ...], rest: str, titles: dict[str, str]) -> str:
+def _numbers(head: re.Match[str], titles: dict[str, str]) -> tuple[frozenset[str], int]:
+    """Give the items that a heading names ("Items 1, 2 and 3") and where their numbers end."""
+    marks = [head]
+    while another := ANOTHER.match(head.string, marks[-1].end()):
+        marks.append(another)
+    items = [_item(mark, titles) for mark in marks]
+    last = marks[-1]
+    # "1. B USINESS", with its first letter set apart: the B is of the title.
+    apart = last.group(2) and not last.group(3) and last.string[last.end() :][:1].isspace()
+    of_title = apart and items[-1].isdigit() and "4A" not in titles
+    return frozenset(items), last.start(4) if of_title else last.end()
+
+
+def _item(mark: re.Match[str], titles: dict[str, str]) -> str:
     """Name an item; "1(a)" and a 20-F's "4.B" are parts of items 1 and 4, not items."""
-    number, bracket, letter = str(mark[0]), mark[1], (mark[2] or "").upper()
-    whole = number + letter
+    number, gap, bracket, letter = mark.groups()
+    whole = f"{number}{(letter or '').upper()}"
     if not letter or whole not in titles:
-        return number
-    if re.match(titles[whole], rest, re.IGNORECASE):
-        return whole
-    part = bracket or "4A" in titles
-    return number if part else whole
+        return str(number)
+    rest = mark.string[_end(BETWEEN, mark.string, mark.end()) :]
+    titled = re.match(titles[whole], rest[:LONGEST_TITLE], re.IGNORECASE)
+    part = gap or bracket or "4A" in titles
+    return whole if titled or not part else str(number)
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
