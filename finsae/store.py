@@ -74,8 +74,13 @@ def hash_texts(texts: Iterable[str]) -> str:
 
 
 def hash_file(path: str | Path) -> str:
-    """Hash a file's bytes (sha256, 64 digits)."""
-    with Path(path).open("rb") as handle:
+    """Hash a file's bytes, or a folder's files and their names (sha256, 64 digits)."""
+    place = Path(path)
+    if place.is_dir():
+        files = sorted(file for file in place.rglob("[!.]*") if file.is_file())
+        lines = (f"{file.relative_to(place).as_posix()} {hash_file(file)}\n" for file in files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with place.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from finsae.checks import DataError, nearest
+from finsae.parts import PARTS, read_parts
 from finsae.store import read_parquet
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
@@ -25,7 +26,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ----------
     path : str or Path
         ``.parquet``, or ``.csv`` in UTF-8 (with or without byte order mark) delimited by comma,
-        semicolon, tab or bar. A semicolon file may write decimals with a comma.
+        semicolon, tab or bar. A semicolon file may write decimals with a comma. Or a folder of
+        `finsae.parts.write_parts`.
 
     Returns
     -------
@@ -38,6 +40,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
         If the file is missing, of another kind, unreadable or empty, or repeats a column.
     """
     file = Path(path)
+    if (file / PARTS).is_file():
+        return read_parts(file)
     if not file.is_file():
         siblings = [other.name for other in file.parent.glob("*.*")] if file.parent.is_dir() else []
         raise DataError(f'no file "{path}"{nearest(file.name, siblings)}')
