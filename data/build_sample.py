@@ -2,8 +2,8 @@
 
     python data/build_sample.py ../shared/data/sample
 
-writes companies.csv, prices.parquet, events.csv and repairs.csv beside this script, under sample/,
-with the product's own price hygiene. The same raw files give the same bytes.
+writes companies.csv, prices.parquet, events.csv, repairs.csv and their checksums beside this
+script, under sample/, with the product's own price hygiene. The same raw files give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 from finsae.sources.hygiene import repair
+from finsae.sources.sample import SUMS
+from finsae.store import hash_file
 
 SAMPLE = Path(__file__).resolve().parent / "sample"
 
@@ -37,6 +39,9 @@ def main(raw: Path) -> None:
         SAMPLE / "prices.parquet", compression="zstd", compression_level=19, use_dictionary=False
     )
     log.to_csv(SAMPLE / "repairs.csv", index=False, float_format="%.6g", date_format="%Y-%m-%d")
+    names = ("companies.csv", "events.csv", "prices.parquet", "repairs.csv")
+    lines = [f"{hash_file(SAMPLE / name)}  {name}\n" for name in names]
+    (SAMPLE / SUMS).write_text("".join(lines))
     print(log["kind"].value_counts().to_string())
     for path in sorted(SAMPLE.iterdir()):
         print(f"{path.name}: {path.stat().st_size:,} bytes")

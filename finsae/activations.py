@@ -83,6 +83,11 @@ class Activations:
             state = "unfinished" if (place / "progress.json").is_file() else "no"
             raise DataError(f"{place} holds {state} activations: collect() makes or finishes them")
         meta = json.loads((place / "meta.json").read_text())
+        if meta.get("version") != VERSION:
+            raise DataError(
+                f"{place} holds activations of schema {meta.get('version')}, of another finsae; "
+                f"this one reads {VERSION}: delete the folder and collect again"
+            )
         shape = (meta["tokens"], len(meta["layers"]), meta["width"])
         size, wanted = (place / "tokens.f16").stat().st_size, 2 * int(np.prod(shape))
         if size != wanted:

@@ -74,8 +74,13 @@ def hash_texts(texts: Iterable[str]) -> str:
 
 
 def hash_file(path: str | Path) -> str:
-    """Hash a file's bytes (sha256, 64 digits)."""
-    with Path(path).open("rb") as handle:
+    """Hash a file's bytes, or a folder's files and their names (sha256, 64 digits)."""
+    place = Path(path)
+    if place.is_dir():
+        files = sorted(file for file in place.rglob("[!.]*") if file.is_file())
+        lines = (f"{file.relative_to(place).as_posix()} {hash_file(file)}\n" for file in files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with place.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
@@ -222,6 +227,18 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as parquet (zstd, pages with checksums), atomically, without its index."""
     with atomic_path(path) as temporary:
         table.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
+
+
+def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a parquet file, and compare the checksums of its pages where it has any.
+
+    Raises
+    ------
+    OSError
+        If a page is damaged; without the comparison it would be read as other numbers.
+    """
+    wanted = None if columns is None else list(columns)
+    return pd.read_parquet(path, columns=wanted, page_checksum_verification=True)
 
 
 def provenance(**facts: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value

@@ -11,6 +11,7 @@ from finsae import __version__
 from finsae.checks import DataError
 from finsae.cli import (
     autoencoder,
+    clean,
     companies,
     explore,
     fetch,
@@ -51,6 +52,7 @@ for command in (
     probe.probe,
     study.report,
     explore.explore,
+    clean.clean_prices,
 ):
     app.command()(command)
 fetch.app.command("prices")(fetch_prices.prices)

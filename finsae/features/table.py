@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from finsae.artefact import SEAL, check_seal, reading, replacing, seal
+from finsae.artefact import SEAL, check_seal, reading, replacing, seal, write_array
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
-from finsae.store import alone, plain, write_json
+from finsae.store import alone, plain, read_parquet, write_json
 
 SCHEMA = 1  # raised when the files of a folder, or what they hold, change
 MATRIX, MADE = "features.npz", "provenance.json"
@@ -150,7 +150,7 @@ class Features:
             (target / "codes").mkdir()
             for name in CODE_ARRAYS:
                 files.append(f"codes/{name}.npy")
-                np.save(target / files[-1], getattr(self.codes, name))
+                write_array(target / files[-1], getattr(self.codes, name))
         made = plain(self.provenance)
         sealed = seal(target, files, schema=SCHEMA, content=made)
         write_json(target / MADE, {**made, SEAL: sealed})
@@ -194,7 +194,7 @@ class Features:
 def _relabelled(names: pd.DataFrame, file: Path) -> pd.DataFrame:
     if not file.is_file():
         return names
-    labels = pd.read_parquet(file, columns=["id", "label"]).set_index("id")["label"]
+    labels = read_parquet(file, columns=["id", "label"]).set_index("id")["label"]
     return names.assign(label=labels.reindex(names.index).fillna(names["label"]))
 
 

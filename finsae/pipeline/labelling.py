@@ -25,7 +25,7 @@ from finsae.pipeline.reading import activate, autoencoder, build_features, embed
 from finsae.plugins import Labeller, make
 from finsae.result import Result
 from finsae.sources import sample
-from finsae.store import alone, plain, provenance, write_json, write_table
+from finsae.store import alone, plain, provenance, read_parquet, write_json, write_table
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -335,7 +335,7 @@ def _keep(place: Path, rows: pd.DataFrame, made: dict[str, Any]) -> None:
     """Write labels; those of other features, made before, stay."""
     with alone(place):
         if (place / FILE).is_file():
-            before = pd.read_parquet(place / FILE)
+            before = read_parquet(place / FILE)
             rows = pd.concat([before[~before["id"].isin(rows["id"])], rows]).sort_values("id")
         write_table(place / FILE, rows)
         write_json(place / "labels.json", plain(made))

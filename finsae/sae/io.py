@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from finsae.artefact import SEAL, DamagedError, check_seal, replacing, seal
@@ -75,7 +76,10 @@ def write(coder: Coder, place: Path, *, dtype: str, card: str = "") -> None:
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise DataError("weights beyond 65,504 do not fit into float16: save as float32")
     place.mkdir(parents=True, exist_ok=True)
-    save_file(weights, place / FILE)
+    try:
+        save_file(weights, place / FILE)
+    except SafetensorError as error:
+        raise OSError(f"{FILE} cannot be written: {error}") from None
     for table in TABLES:
         write_table(place / f"{table}.parquet", getattr(coder, f"{table}_"))
     if card:

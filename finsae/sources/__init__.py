@@ -4,6 +4,7 @@ from finsae.sources.clusters import read_clusters
 from finsae.sources.edgar import read_edgar_corpus
 from finsae.sources.files import (
     Priced,
+    mend_prices,
     open_prices,
     read_labels,
     read_prices,
@@ -16,6 +17,7 @@ from finsae.sources.sic import codes_as_of, read_codes
 __all__ = [
     "Priced",
     "codes_as_of",
+    "mend_prices",
     "open_prices",
     "read_clusters",
     "read_codes",

@@ -213,6 +213,33 @@ def read_prices(
     return found.market.closes, found.mender
 
 
+def mend_prices(
+    path: str | Path, *, events: str | Path | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read daily closes and apply the price hygiene to all of them.
+
+    Parameters
+    ----------
+    path, events
+        As `read_universe`.
+
+    Returns
+    -------
+    prices : DataFrame
+        Mended closes, dates x tickers.
+    repairs : DataFrame
+        What was done and found: ``ticker, date, kind, factor, action``.
+
+    Raises
+    ------
+    DataError
+        As `read_prices`.
+    """
+    closes, mender = read_prices(path, events=events)
+    assert mender is not None
+    return mender(closes)
+
+
 def read_labels(path: str | Path, *, year: int | None = None) -> pd.Series[str]:
     """Read a clustering.
 

@@ -10,8 +10,10 @@ import pandas as pd
 
 from finsae.checks import DataError
 from finsae.sources.files import read_universe
+from finsae.store import hash_file
 from finsae.universe import Universe
 
+SUMS = "SHA256SUMS"
 PACKAGE = Path(__file__).resolve().parents[1]
 PLACES = (PACKAGE / "_sample", PACKAGE.parent / "data" / "sample")  # in a wheel, in a checkout
 
@@ -30,9 +32,10 @@ def sample() -> Universe:
     Raises
     ------
     DataError
-        If the installation lacks the sample.
+        If the installation lacks the sample, or a file of it is damaged.
     """
     folder = sample_folder()
+    _check_sums(folder)
     universe = read_universe(folder / "companies.csv", folder / "prices.parquet", repair=False)
     repairs = pd.read_csv(folder / "repairs.csv", dtype={"ticker": str}, keep_default_na=False)
     repairs = repairs.assign(
@@ -41,6 +44,16 @@ def sample() -> Universe:
     dates = tomllib.loads((folder / "sample.toml").read_text(encoding="utf-8"))
     facts = {**universe.provenance, "source": "sample", "repaired": True, **dates}
     return replace(universe, repairs=repairs, provenance=facts)
+
+
+def _check_sums(folder: Path) -> None:
+    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+        wanted, name = line.split()
+        if not (folder / name).is_file() or hash_file(folder / name) != wanted:
+            raise DataError(
+                f"{folder / name} of the bundled sample is missing or damaged (its checksum is not "
+                f"that of {SUMS}): install finsae again, or check the file out again"
+            )
 
 
 def sample_folder() -> Path:

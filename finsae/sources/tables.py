@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError, nearest
+from finsae.parts import PARTS, read_parts
+from finsae.store import read_parquet
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 DELIMITERS = ",;\t|"
@@ -25,7 +27,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ----------
     path : str or Path
         ``.parquet``, or ``.csv`` in UTF-8 (with or without byte order mark) delimited by comma,
-        semicolon, tab or bar. A semicolon file may write decimals with a comma.
+        semicolon, tab or bar. A semicolon file may write decimals with a comma. Or a folder of
+        `finsae.parts.write_parts`.
 
     Returns
     -------
@@ -38,6 +41,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
         If the file is missing, of another kind, unreadable or empty, or repeats a column.
     """
     file = Path(path)
+    if (file / PARTS).is_file():
+        return read_parts(file)
     if not file.is_file():
         siblings = [other.name for other in file.parent.glob("*.*")] if file.parent.is_dir() else []
         raise DataError(f'no file "{path}"{nearest(file.name, siblings)}')
@@ -56,10 +61,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def _read_parquet(file: Path) -> pd.DataFrame:
     try:
-        table = pd.read_parquet(file)
+        table = read_parquet(file)
     except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{file.name} cannot be read as parquet: {reason}") from None
+        raise DataError(
+            f"{file.name} cannot be read as parquet ({reason}): copy or make it again"
+        ) from None
     if table.columns.nlevels == 2:
         table = _closes_of_fields(table, file.name)
     dated = isinstance(table.index, pd.DatetimeIndex)

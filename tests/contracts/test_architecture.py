@@ -16,6 +16,7 @@ PACKAGE = Path(finsae.__file__).parent
 LEVELS = [
     {"checks", "store", "plugins", "config", "methods", "ledger", "filings"},
     {"artefact"},
+    {"parts"},
     {"universe", "activations", "features", "result"},
     {"sources", "embed", "sae", "similarity", "cluster", "explain", "pairs"},
     {"benchmark"},

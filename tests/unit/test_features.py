@@ -210,7 +210,9 @@ def test_who_comes_second_waits_for_the_features_of_the_first(features, tmp_path
 
 def test_a_save_that_fails_leaves_the_features_of_before(features, tmp_path, monkeypatch):
     features.save(tmp_path)
-    monkeypatch.setattr(np, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        sparse, "save_npz", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         features.save(tmp_path)
     assert (Features.load(tmp_path).matrix != features.matrix).nnz == 0

@@ -1,9 +1,15 @@
 """The bundled sample."""
 
+import shutil
+import sys
+
 import numpy as np
 import pandas as pd
+import pytest
 
-from finsae.sources import sample
+from finsae.checks import DataError
+from finsae.cli import main
+from finsae.sources import read_universe, sample
 from finsae.sources.sample import sample_folder
 from finsae.universe import as_day
 
@@ -43,6 +49,35 @@ def test_repairs_are_logged_and_listed_moves_are_in_the_prices():
     listed = set(zip(suspects["date"], suspects["ticker"], strict=True))
     days, columns = np.nonzero(moves.abs().to_numpy() >= 0.3)
     assert set(zip(moves.index[days], moves.columns[columns], strict=True)) <= listed
+
+
+@pytest.mark.parametrize("name", ["prices.parquet", "companies.csv", "repairs.csv"])
+def test_a_damaged_file_is_named_with_the_way_out(tmp_path, monkeypatch, name):
+    copy = tmp_path / "sample"
+    shutil.copytree(sample_folder(), copy)
+    monkeypatch.setattr(sys.modules["finsae.sources.sample"], "PLACES", (copy,))
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{name} of the bundled sample .*install finsae again"):
+        sample()
+    (copy / name).unlink()
+    with pytest.raises(DataError, match=r"missing .*install finsae again"):
+        sample()
+
+
+@pytest.mark.shared
+def test_one_command_rebuilds_the_prices_from_the_raw_ones(shared, tmp_path):
+    raw, prices, log = shared / "sample", tmp_path / "prices.parquet", tmp_path / "log.csv"
+    argv = [str(raw / "prices_raw.parquet"), "--events", str(raw / "events.csv")]
+    with pytest.raises(SystemExit) as status, pytest.MonkeyPatch.context() as patch:
+        command = ["finsae", "clean-prices", *argv, "--out", str(prices), "--log", str(log)]
+        patch.setattr("sys.argv", command)
+        main()
+    assert status.value.code == 0
+    rebuilt = read_universe(sample_folder() / "companies.csv", prices, repair=False).prices
+    pd.testing.assert_frame_equal(rebuilt.astype("float32"), sample().prices.astype("float32"))
+    assert log.read_bytes() == (sample_folder() / "repairs.csv").read_bytes()
 
 
 def test_sample_is_small():
