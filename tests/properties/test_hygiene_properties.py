@@ -319,5 +319,5 @@ def test_only_the_kinds_asked_for_are_looked_for():
     assert set(log["kind"]) == {"stale", "gap"}
     moved = (mended != prices) & mended.notna()
     assert not moved.to_numpy().any()
-    with pytest.raises(DataError, match='"splitt".*did you mean "split"'):
+    with pytest.raises(DataError, match=r'"splitt".*did you mean "split"'):
         Limits(kinds=("splitt",))
