@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         run_backtest,
         run_benchmark,
     )
+    from finsae.pipeline.changes import changes
     from finsae.result import Result
     from finsae.sources import read_universe, sample
     from finsae.universe import Universe
@@ -38,6 +39,7 @@ HOMES = {
     "Run": "config",
     "Universe": "universe",
     "build_features": "pipeline",
+    "changes": "pipeline",
     "company_peers": "pipeline",
     "explain_pair": "pipeline",
     "read_universe": "sources",
@@ -55,6 +57,7 @@ __all__ = [
     "Run",
     "Universe",
     "build_features",
+    "changes",
     "company_peers",
     "explain_pair",
     "read_universe",

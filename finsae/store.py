@@ -281,7 +281,9 @@ def _version(name: str) -> str | None:
 
 
 @contextmanager
-def progress(description: str, total: float | None) -> Iterator[tuple[Progress, TaskID]]:
+def progress(
+    description: str, total: float | None, *, shown: bool = True
+) -> Iterator[tuple[Progress, TaskID]]:
     """Show a progress bar on standard error; silent where that is no terminal.
 
     Parameters
@@ -290,6 +292,8 @@ def progress(description: str, total: float | None) -> Iterator[tuple[Progress, 
         What is being done.
     total : float or None
         Number of steps, None where it is not known.
+    shown : bool
+        False in a process that works beside another one's bar.
 
     Yields
     ------
@@ -314,6 +318,6 @@ def progress(description: str, total: float | None) -> Iterator[tuple[Progress, 
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
+        disable=not (shown and sys.stderr.isatty()),
     ) as bar:
         yield bar, bar.add_task(description, total=total, note="")

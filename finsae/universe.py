@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError
+from finsae.filings import by_year, known_by
 
 COMPANY_COLUMNS = ("name", "sic", "cik", "date", "description")
 REPAIR_COLUMNS = ("ticker", "date", "kind", "factor", "action")
@@ -45,6 +46,9 @@ class Universe:
         What price hygiene did: ``ticker, date, kind, factor, action``.
     provenance : mapping
         Where the tables came from.
+    filings : DataFrame, optional
+        Several descriptions per company, each with the date from which it counts (see
+        `finsae.filings.keyed`); `companies` has the last of each, and a cut those known by then.
     raw, mender : DataFrame and callable, optional
         The vendor's closes and the hygiene that `prices` went through. Where they are given, a cut
         mends its past again from the closes up to the cut alone: whether a jump is a wrong close
@@ -56,6 +60,7 @@ class Universe:
     monthly: pd.DataFrame
     repairs: pd.DataFrame
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    filings: pd.DataFrame | None = field(default=None, repr=False)
     raw: pd.DataFrame | None = field(default=None, repr=False)
     mender: Mender | None = field(default=None, repr=False)
     _mended: dict[pd.Timestamp, tuple[pd.DataFrame, pd.DataFrame]] = field(
@@ -71,6 +76,7 @@ class Universe:
         monthly: pd.DataFrame | None = None,
         mender: Mender | None = None,
         repairs: pd.DataFrame | None = None,
+        filings: pd.DataFrame | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> Universe:
         """Assemble a universe from clean tables; optional columns that are missing are added empty.
@@ -86,14 +92,10 @@ class Universe:
             columns are the companies of `monthly`.
         mender : callable, optional
             Hygiene that the closes still need; its log is `repairs`.
-        repairs, provenance : optional
+        repairs, filings, provenance : optional
             As the attributes.
         """
-        table = companies.rename_axis("ticker").copy()
-        for column in COMPANY_COLUMNS:
-            if column not in table:
-                table[column] = None
-        table = table.assign(date=pd.to_datetime(table["date"]))
+        table = _complete(companies)
         if prices is None:
             prices = pd.DataFrame(index=pd.DatetimeIndex([], name="date"), columns=[], dtype=float)
         priced = set(prices.columns)
@@ -104,17 +106,83 @@ class Universe:
             closes, repairs = mender(closes)
         if repairs is None:
             repairs = pd.DataFrame(columns=list(REPAIR_COLUMNS))
+        facts = dict(provenance or {})
         months = monthly_returns(closes) if monthly is None else monthly[known]
-        return cls(table, closes, months, repairs, dict(provenance or {}), raw, mender)
+        return cls(table, closes, months, repairs, facts, filings, raw, mender)
+
+    def described(self, date: str | pd.Timestamp) -> Universe:
+        """Give the companies as they were described at a date; prices are not touched.
+
+        Of a company with several filings, the last one that counted by the date, with the name and
+        the industry code it gave; column ``symbol`` is its ticker then. Companies that were
+        delisted stay. Later filings are forgotten, so that what is built on the result cannot read
+        them.
+
+        Parameters
+        ----------
+        date : str or Timestamp
+
+        Raises
+        ------
+        DataError
+            If the date cannot be read, or no company was described by then.
+        """
+        day = as_day(date)
+        if self.filings is None:  # an undated description counts: the user vouches for it
+            known = self.companies[~(self.companies["date"] > day)]
+            first = self.companies["date"].min()
+        else:
+            known = _complete(known_by(self.filings, day))
+            known = known[known.index.isin(self.companies.index)]
+            first = self.filings["date"].min()
+        if not len(known):
+            raise DataError(
+                f"no company has a description dated by the cut {day:%Y-%m-%d}; "
+                f"the first is of {first:%Y-%m-%d}: choose a later cut"
+            )
+        chosen = self.select(known.index)
+        return replace(chosen, companies=known, filings=None)
+
+    def as_of(self, date: str | pd.Timestamp) -> Universe:
+        """Give what was known at a date, and nothing later: the past of `cut`.
+
+        Raises
+        ------
+        DataError
+            As `described`.
+        """
+        return self.cut(date).past
+
+    def yearly(self) -> Universe:
+        """Give one row per company and year, without prices: what a panel of features is read from.
+
+        Returns
+        -------
+        Universe
+            Index such as "AAPL 2013", columns ``company, year`` and ``symbol`` beside the others:
+            the last filing that came to count in the year.
+
+        Raises
+        ------
+        DataError
+            If there are no filings.
+        """
+        if self.filings is None:
+            raise DataError(
+                "every company has one description only: a panel of years needs a companies file "
+                "with a row per filing (ticker, cik, accepted or date, sic, description)"
+            )
+        facts = {**self.provenance, "panel": "company and year"}
+        return Universe.build(by_year(self.filings), provenance=facts)
 
     def cut(self, date: str | pd.Timestamp) -> Cut:
         """Cut time at a date: the only place in finsae where this is done.
 
-        The past holds companies whose description was public at the date (an undated description
-        counts as known: the user vouches for it), closes up to and including it, and months that
-        ended by then. The future holds the same companies with later closes and the months that
-        began after it. A month that straddles the date is in neither. The past's closes are mended
-        from themselves alone; later ones are carried to their scale (see `raw`).
+        The past holds companies as they were described at the date (see `described`), closes up to
+        and including it, and months that ended by then. The future holds the same companies with
+        later closes and the months that began after it. A month that straddles the date is in
+        neither. The past's closes are mended from themselves alone; later ones are carried to their
+        scale (see `raw`).
 
         Parameters
         ----------
@@ -124,16 +192,11 @@ class Universe:
         Raises
         ------
         DataError
-            If the date cannot be read, or if no company is known by then.
+            As `described`.
         """
         day = as_day(date)
-        known = self.companies.index[~(self.companies["date"] > day)]
-        if not len(known):
-            raise DataError(
-                f"no company has a description dated by the cut {day:%Y-%m-%d}; "
-                f"the first is of {self.companies['date'].min():%Y-%m-%d}: choose a later cut"
-            )
-        both = self.select(known)
+        both = self.described(day)
+        known = both.companies.index
         began = month_starts(both.monthly)
         closes, log = self._past(day)
         closes = closes[both.prices.columns]
@@ -180,6 +243,7 @@ class Universe:
         return replace(
             self,
             companies=self.companies.loc[wanted],
+            filings=None if self.filings is None else _of(self.filings, wanted),
             prices=self.prices[priced],
             monthly=self.monthly[priced],
             repairs=self.repairs[self.repairs["ticker"].isin(set(wanted))],
@@ -205,6 +269,19 @@ class Universe:
         it.
         """
         return log_returns(self.prices)
+
+
+def _complete(companies: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that are missing, empty."""
+    table = companies.rename_axis("ticker").copy()
+    for column in COMPANY_COLUMNS:
+        if column not in table:
+            table[column] = None
+    return table.assign(date=pd.to_datetime(table["date"]))
+
+
+def _of(filings: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    return filings[filings["key"].isin(set(keys))].reset_index(drop=True)
 
 
 def _to_scale_of(past: pd.DataFrame, whole: pd.DataFrame) -> pd.Series:

@@ -110,9 +110,9 @@ class Browser:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def picture(self, path: Path) -> Path:
-        """Save the whole page as PNG."""
-        shot = self("Page.captureScreenshot", captureBeyondViewport=True)
+    def picture(self, path: Path, **clip: Any) -> Path:
+        """Save the whole page as PNG, or a part of it (``clip``)."""
+        shot = self("Page.captureScreenshot", captureBeyondViewport=True, **clip)
         path.write_bytes(base64.b64decode(shot["data"]))
         return path
 

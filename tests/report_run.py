@@ -38,6 +38,10 @@ def _scores() -> pd.DataFrame:
     rows = [score(method, value, 0.03) for method, value in levels.items()]
     methods = list(levels)
     rows += [
+        score("sae", levels[b] - levels["sae"], 0.02, versus=b, metric="hedged_variance")
+        for b in methods[1:]
+    ]
+    rows += [
         score(a, levels[a] - levels[b], 0.02, versus=b)
         for a in methods
         for b in methods
@@ -57,7 +61,11 @@ def _provenance() -> dict[str, object]:
         "cut": "2013-06-30",
         "formation": ["2011-07-01", "2013-06-30"],
         "trade": ["2013-07-01", "2017-12-08"],
-        "model": "minilm",
+        "method": "sae",
+        "features": {"reading": {"model": "minilm", "layer": 5}, "autoencoder": _judged(5)},
+        "others": {
+            "sae-group": {"autoencoder": {"layers": [_measured(2, 0.2), _measured(1, 0.1)]}}
+        },
         "k": 5,
         "run": {"benchmark": {"k": 5}, "seed": 0},
         "sae_provenance": {"sha256": "0" * 64},
@@ -65,6 +73,20 @@ def _provenance() -> dict[str, object]:
         "made": "2026-11-20T00:00:00Z",
         "libraries": {"numpy": "2.4"},
     }
+
+
+def _measured(layer: int, fvu: float) -> dict[str, object]:
+    return {"layer": layer, "fvu": fvu, "l0": 16.0, "dead": 0.05, "cosine": 0.95, "tokens": 1000}
+
+
+def _judged(layer: int) -> dict[str, object]:
+    density = {"never": 2, "0.01 to 0.1": 7, "0.1 to 1": 3}
+    return {"evaluation": {**_measured(layer, 0.1), "density": density}}
+
+
+def _firing() -> pd.DataFrame:
+    bars = {"density": ["never", "0.01 to 0.1", "0.1 to 1"], "latents": [4, 7, 1]}
+    return pd.DataFrame({**bars, "tokens": 500, "l0": 16.0, "dead": 1 / 3})
 
 
 def _tables(n: int, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
@@ -95,7 +117,8 @@ def _tables(n: int, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
             ]
         ),
         "heat": _heat([t for t, g in zip(tickers, group, strict=True) if g == 0], rng),
-        "explained": _explained(tickers),
+        **_explained(tickers),
+        "firing": _firing(),
         "by_year": pd.DataFrame(
             [
                 {"method": m, "year": y, "value": rng.uniform(0.2, 0.5), "months": 12}
@@ -145,9 +168,10 @@ def _heat(members: list[str], rng: np.random.Generator) -> pd.DataFrame:
     return frame.assign(similarity=similarity, correlation=correlation)
 
 
-def _explained(tickers: list[str]) -> pd.DataFrame:
+def _explained(tickers: list[str]) -> dict[str, pd.DataFrame]:
+    """Two pairs; the first with its sentences and texts."""
     parts = [0.30, 0.15, 0.08, 0.04, 0.11]
-    return pd.DataFrame(
+    first = pd.DataFrame(
         {
             "a": tickers[0],
             "b": tickers[5],
@@ -165,6 +189,29 @@ def _explained(tickers: list[str]) -> pd.DataFrame:
             "evidence_b": ["holds [[deposits]] & more", "makes [[loans]]", "", "its [[trust]]", ""],
         }
     )
+    pair = {"a": tickers[0], "b": tickers[5]}
+    texts = {
+        "leg": ["a", "a", "b"],
+        "text": ["It takes <i>deposits</i>. ", f"{EVIL} lends.", "It holds deposits."],
+        "contribution": [0.4, 0.28, 0.68],
+    }
+    quotes = {"quote_a": "It takes [[deposits]]", "quote_b": "It holds [[deposits]]"}
+    second = {"a": tickers[1], "b": tickers[6]}
+    return {
+        "explained": pd.concat([first, first.assign(**second)], ignore_index=True),
+        "pair_sentences": pd.DataFrame(
+            [
+                {
+                    "contribution": 0.3,
+                    "features": "deposits",
+                    **{k: v[0] for k, v in quotes.items()},
+                    **one,
+                }
+                for one in (pair, second)
+            ]
+        ),
+        "pair_texts": pd.concat([pd.DataFrame(texts).assign(**one) for one in (pair, second)]),
+    }
 
 
 REASONS = ("converged", "stopped", "window over")
@@ -199,7 +246,10 @@ def _money(tickers: list[str], rng: np.random.Generator) -> dict[str, pd.DataFra
             "days": [500, 500, 500],
         }
     )
+    years = {"year": 2013, "days": 130, "return_gross": 0.01, "return_net": 0.005}
+    years |= {"sharpe_gross": 0.4, "sharpe_net": 0.2, "max_drawdown": 0.02, "trades": 6.5}
     return {
+        "trading_years": pd.DataFrame([{"method": method, **years} for method in METHODS]),
         "returns": pd.concat(returns, ignore_index=True),
         "trades": pd.DataFrame(trades),
         "steps": steps,

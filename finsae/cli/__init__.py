@@ -23,6 +23,7 @@ from finsae.cli import (
 )
 from finsae.cli.backtest import backtest
 from finsae.cli.benchmark import benchmark
+from finsae.cli.changes import changes
 from finsae.cli.options import err, out
 from finsae.cli.tune import tune
 
@@ -44,6 +45,7 @@ for command in (
     questions.search,
     questions.associations,
     questions.difference,
+    changes,
     labels.label,
     labels.score_labels,
     backtest,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,36 +58,46 @@ def train_sae(
     dtype: Annotated[
         str, typer.Option(help="Of the saved weights: float32 or float16.")
     ] = Autoencoder.dtype,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write its event files beside the autoencoder.")
+    ] = False,
     seed: Seed = 0,
     to: Annotated[str, typer.Option("--out", help="Folder to write.")] = "reports/runs/sae",
 ) -> None:
-    """Train a sparse autoencoder on one layer's activations, or one per group of layers."""
+    """Train a sparse autoencoder on one layer's activations, or one per group of layers.
+
+    On several GPUs: torchrun --nproc-per-node 4 --no-python finsae train-sae ...
+    """
+    from finsae import sae
     from finsae.pipeline import train_sae as train
 
     if companies and texts:
         raise DataError("give --companies or --texts, not both")
     writable(to)
-    card = train(
-        companies or texts,
-        exclude or [],
-        reading=Reading(model=model, layer=layer),
-        autoencoder=Autoencoder(
-            latents=latents,
-            k=k,
-            epochs=epochs,
-            batch=batch,
-            max_texts=max_texts,
-            dtype=dtype,
-            seed=seed,
-            architecture=architecture,
-            layers=layers,
-            groups=groups,
-            theta=theta,
-            cluster_on=cluster_on,
-            init_from=init_from,
-            align=align,
-        ),
-        out=to,
-    )
-    out.print(card, highlight=False, markup=False)
-    out.print(f"Autoencoder: {to}", highlight=False, soft_wrap=True)
+    watched = sae.tensorboard(Path(to) / "tensorboard") if tensorboard else nullcontext()
+    with sae.data_parallel(), watched:
+        card = train(
+            companies or texts,
+            exclude or [],
+            reading=Reading(model=model, layer=layer),
+            autoencoder=Autoencoder(
+                latents=latents,
+                k=k,
+                epochs=epochs,
+                batch=batch,
+                max_texts=max_texts,
+                dtype=dtype,
+                seed=seed,
+                architecture=architecture,
+                layers=layers,
+                groups=groups,
+                theta=theta,
+                cluster_on=cluster_on,
+                init_from=init_from,
+                align=align,
+            ),
+            out=to,
+        )
+    if card:
+        out.print(card, highlight=False, markup=False)
+        out.print(f"Autoencoder: {to}", highlight=False, soft_wrap=True)

@@ -50,6 +50,13 @@ def build_features(
     strongest: Annotated[
         int, typer.Option(min=0, help="Features kept per company when compared; 0: all.")
     ] = DEFAULT.strongest,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="Of several filings per company, the last known at this date."),
+    ] = None,
+    yearly: Annotated[
+        bool, typer.Option("--yearly", help="One row per company and year, from all its filings.")
+    ] = False,
     to: Annotated[str, typer.Option("--out", help="Folder to write.")] = "reports/runs/features",
 ) -> None:
     """Turn company descriptions into sparse, named features."""
@@ -57,8 +64,11 @@ def build_features(
     from finsae.pipeline import open_universe
 
     writable(to)
+    if as_of and yearly:
+        raise DataError("--as-of is one filing per company, --yearly all of them: ask for one")
     reading = Reading(model, layer, sae, pool, idf, length_normalised, strongest)
-    features = build(open_universe(Data(companies=companies)), reading)
+    universe = open_universe(Data(companies=companies, cut=as_of))
+    features = build(universe.yearly() if yearly else universe, reading)
     features.save(to)
     rows, columns = features.matrix.shape
     active = features.matrix.nnz / max(rows, 1)

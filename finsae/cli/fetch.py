@@ -10,6 +10,7 @@ import typer
 
 from finsae.checks import DataError
 from finsae.cli.options import err, out, split, writable
+from finsae.sources.tables import few
 from finsae.store import cache_dir
 
 if TYPE_CHECKING:
@@ -94,11 +95,9 @@ def _wanted(source: Edgar, tickers: str | None, universe: str | None) -> list[Wa
         return find_companies(split(tickers), source.tickers())
     wanted, unknown = read_wanted(str(universe), source.tickers())
     if unknown:
-        names = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-        err.print(
-            f"{len(unknown):,} companies have no ticker at the SEC today ({names}): "
-            "add a column cik",
-            highlight=False,
+        _note(
+            f"{len(unknown):,} companies have no ticker at the SEC today ({few(unknown)}): "
+            "add a column cik"
         )
     return wanted
 
@@ -106,21 +105,18 @@ def _wanted(source: Edgar, tickers: str | None, universe: str | None) -> list[Wa
 def _say(source: Edgar, wanted: list[Wanted], latest: pd.DataFrame) -> None:
     """Say what was fetched and what is missing."""
     clients = (source.www, source.data)
-    err.print(
-        f"{sum(client.sent for client in clients):,} requests, "
-        f"{sum(client.found for client in clients):,} answers from the cache",
-        highlight=False,
-    )
+    sent, found = (sum(getattr(c, name) for c in clients) for name in ("sent", "found"))
+    _note(f"{sent:,} requests, {found:,} answers from the cache")
     damaged = [url for client in clients for url in client.damaged]
     if damaged:
-        err.print(f"{len(damaged):,} damaged copies fetched again: {damaged[0]}", highlight=False)
+        _note(f"{len(damaged):,} damaged copies fetched again: {few(damaged, 1)}")
     without = [each.ticker or each.cik for each in wanted if each.cik not in set(latest["cik"])]
     if without:
-        names = ", ".join(without[:5]) + (", ..." if len(without) > 5 else "")
-        err.print(f"{len(without):,} companies without a fit report: {names}", highlight=False)
-    if (latest["sic_source"] != "filing").any():
-        count = int((latest["sic_source"] != "filing").sum())
-        err.print(
-            f"{count:,} companies have today's SIC or none: their filings' headers have none",
-            highlight=False,
-        )
+        _note(f"{len(without):,} companies without a fit report: {few(without)}")
+    foreign = int((latest["sic_source"] != "filing").sum())
+    if foreign:
+        _note(f"{foreign:,} companies have today's SIC or none: their filings' headers have none")
+
+
+def _note(text: str) -> None:
+    err.print(text, highlight=False, markup=False, soft_wrap=True)

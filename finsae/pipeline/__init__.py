@@ -11,6 +11,7 @@ from finsae.pipeline.chain import (
     tune_files,
     walk_forward_files,
 )
+from finsae.pipeline.changes import changes
 from finsae.pipeline.deletion import deletion_check, deletion_summary
 from finsae.pipeline.footing import Windows, windows
 from finsae.pipeline.labelling import label_features, score_labels
@@ -31,6 +32,7 @@ __all__ = [
     "axis_peers",
     "basket_peers",
     "build_features",
+    "changes",
     "clusterings",
     "company_peers",
     "deletion_check",

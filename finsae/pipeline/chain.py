@@ -109,7 +109,7 @@ def _run(universe: Universe, config: Run) -> Result:
 
 
 def open_universe(data: Data, features: Features | None = None) -> Universe:
-    """Open the companies and prices that a run names.
+    """Open the companies and prices that a run names; of several filings, those known at its cut.
 
     Parameters
     ----------
@@ -124,7 +124,9 @@ def open_universe(data: Data, features: Features | None = None) -> Universe:
         If the files cannot be used, or features of the user's own come without prices.
     """
     if data.companies:
-        return read_universe(data.companies, prices=data.prices, events=data.events)
+        universe = read_universe(data.companies, prices=data.prices, events=data.events)
+        several = universe.filings is not None and data.cut is not None
+        return universe.described(str(data.cut)) if several else universe
     if data.prices and features is not None:
         priced = open_prices(data.prices, events=data.events)
         made: dict[str, object] = {"source": "files", "prices": hash_file(data.prices)}

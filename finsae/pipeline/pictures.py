@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from finsae.explain import cluster_name, explain, feature_table, sentence_view, word_pairs
+from finsae.explain.marks import strongest_marks
 from finsae.features import Features
 from finsae.pipeline.methods import distance, known_companies, similarities, weighted
 from finsae.result import Result
 from finsae.similarity import pairwise_correlation
 from finsae.universe import Universe
 
-VERSION = 2  # raised when the tables of the same result change
+VERSION = 3  # raised when the tables of the same result change
 HEAT_SIZE = (6, 24)  # companies of a cluster whose heat map can be read
 TOP_FEATURES = 12
 SENTENCES = 5  # pairs of sentences of an explained pair
+PAIRS = 5  # pairs of companies explained
 
 
 def pictures(
@@ -42,14 +46,14 @@ def pictures(
     companies = past.companies.loc[tickers, ["name", "sic", "description"]].assign(cluster=labels)
     companies["cluster_name"] = cluster_names(known, labels)
     companies[["x", "y"]] = layout(similarity, seed=seed)
-    a, b = telling_pair(similarity, past.companies["sic"])
-    value = float(similarity[a].to_numpy()[similarity.index.get_loc(b)])
+    pairs = telling_pairs(similarity, past.companies["sic"])
     return {
         "companies": companies.reset_index(),
         "features": feature_table(known, tickers, top=TOP_FEATURES),
         "heat": heat(similarity, labels, future.monthly),
-        "explained": explain(known, a, b).assign(a=a, b=b, similarity=value),
-        **by_text(known, a, b),
+        **explained(known, similarity, pairs),
+        "firing": firing(features),
+        "marks": strongest_marks(known, tickers),
         "repairs": universe.repairs,
     }
 
@@ -67,16 +71,69 @@ def cluster_names(known: Features, labels: pd.Series) -> pd.Series:
     return names
 
 
+def explained(
+    known: Features, similarity: pd.DataFrame, pairs: Sequence[tuple[str, str]]
+) -> dict[str, pd.DataFrame]:
+    """Say why pairs are alike, each table with the columns ``a, b`` (tickers).
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``explained`` (by features, with the similarity), ``pair_words``, ``pair_sentences``, and
+        ``pair_texts``: every sentence of both texts (``leg`` "a" or "b") with what it adds.
+    """
+    found: dict[str, list[pd.DataFrame]] = {}
+    for a, b in pairs:
+        value = float(similarity[a].to_numpy()[similarity.index.get_loc(b)])
+        tables = {"explained": explain(known, a, b).assign(similarity=value)}
+        tables |= by_text(known, a, b)
+        for name, table in tables.items():
+            found.setdefault(name, []).append(table.assign(a=a, b=b))
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in found.items()}
+
+
 def by_text(known: Features, a: str, b: str) -> dict[str, pd.DataFrame]:
-    """Divide a pair's similarity among words and sentences: ``pair_words, pair_sentences``."""
+    """Divide a pair's similarity among words and sentences; see `explained`."""
     words = word_pairs(known, a, b).rename(columns={"a": "word_a", "b": "word_b"})
-    pairs = sentence_view(known, a, b, top=SENTENCES).pairs.head(SENTENCES)
+    view = sentence_view(known, a, b, top=SENTENCES)
+    texts = []
+    for leg, ticker, sentences in (("a", a, view.a), ("b", b, view.b)):
+        text = str(known.companies.at[ticker, "description"])
+        mine = sentences[sentences["sentence"] >= 0]
+        spans = zip(mine["start"], mine["end"], strict=True)
+        told = [text[start:end] for start, end in spans]
+        texts.append(mine[["contribution"]].assign(leg=leg, text=told))
     return {
-        "pair_words": words.assign(a=a, b=b),
-        "pair_sentences": pairs[["contribution", "features", "quote_a", "quote_b"]].assign(
-            a=a, b=b
-        ),
+        "pair_words": words,
+        "pair_sentences": view.pairs.head(SENTENCES)[
+            ["contribution", "features", "quote_a", "quote_b"]
+        ],
+        "pair_texts": pd.concat(texts, ignore_index=True),
     }
+
+
+def firing(features: Features) -> pd.DataFrame:
+    """Count how often latents fire on the tokens of these companies' descriptions.
+
+    Returns
+    -------
+    DataFrame
+        ``density`` (a power of ten, as `finsae.sae.metrics.density_histogram`), ``latents``, and
+        in every row ``tokens, l0`` (active latents per token) and ``dead`` (share of latents that
+        never fire). Empty for features that are no token codes.
+    """
+    codes = features.codes
+    if codes is None or len(codes.starts) < 2:
+        return pd.DataFrame(columns=["density", "latents", "tokens", "l0", "dead"])
+    from finsae.sae.metrics import density_histogram
+
+    tokens = len(codes.starts) - 1
+    fired = np.bincount(np.asarray(codes.indices), minlength=len(features.names))
+    bars = density_histogram(fired / tokens)
+    table = pd.DataFrame({"density": bars.index, "latents": bars.to_numpy()})
+    return table.assign(
+        tokens=tokens, l0=len(codes.indices) / tokens, dead=float((fired == 0).mean())
+    )
 
 
 def layout(similarity: pd.DataFrame, *, seed: int = 0) -> np.ndarray:
@@ -98,15 +155,25 @@ def layout(similarity: pd.DataFrame, *, seed: int = 0) -> np.ndarray:
     return np.asarray(tsne.fit_transform(np.maximum(distance(similarity), 0)))
 
 
-def telling_pair(similarity: pd.DataFrame, sic: pd.Series) -> tuple[str, str]:
-    """Name the most similar pair that SIC puts in different major groups, if there is one."""
-    values = similarity.to_numpy(dtype=float).copy()
+def telling_pairs(
+    similarity: pd.DataFrame, sic: pd.Series, *, count: int = PAIRS
+) -> list[tuple[str, str]]:
+    """Name the most similar pairs that SIC puts in different major groups, no company twice.
+
+    Where there are too few of them, pairs of the same group follow; the first is always there.
+    """
+    values = np.nan_to_num(similarity.to_numpy(dtype=float), copy=True, nan=-np.inf)
     np.fill_diagonal(values, -np.inf)
     groups = sic.reindex(similarity.index).str[:2].fillna("").to_numpy()
     apart = np.where(groups[:, None] != groups, values, -np.inf)
-    best = apart if np.isfinite(apart).any() else values
-    a, b = divmod(int(best.argmax()), len(best))
-    return str(similarity.index[a]), str(similarity.index[b])
+    found: list[tuple[str, str]] = []
+    for table in (apart, values):
+        while len(found) < count and table.max() > (-np.inf if not found else 0.0):
+            a, b = divmod(int(table.argmax()), len(table))
+            found.append((str(similarity.index[a]), str(similarity.index[b])))
+            for used in (apart, values):
+                used[[a, b]] = used[:, [a, b]] = -np.inf
+    return found
 
 
 def heat(similarity: pd.DataFrame, labels: pd.Series, monthly: pd.DataFrame) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def train_sae(
     Returns
     -------
     str
-        The model card.
+        The model card; of several workers (see `finsae.sae.workers`) only the first has it.
 
     Raises
     ------
@@ -54,6 +54,7 @@ def train_sae(
         If the settings make no autoencoder, which is said before any text is read.
     """
     from finsae import sae
+    from finsae.sae.workers import current
 
     if reading.model == "tfidf":
         raise DataError("tfidf has no token activations to train on: name a language model")
@@ -61,7 +62,7 @@ def train_sae(
     layers = chosen_layers(autoencoder.layers, reading.model) if autoencoder.layers else ()
     bodies = training_texts(texts, excluded, autoencoder)
     if layers:
-        source = activate(bodies, reading.model, *layers)
+        source = _activations(bodies, reading.model, *layers)
         groups, facts = _groups(source, layers, autoencoder)
         sae.train_groups(
             source,
@@ -73,7 +74,7 @@ def train_sae(
             facts=facts,
         )
     else:
-        source = activate(bodies, reading.model, reading.layer)
+        source = _activations(bodies, reading.model, reading.layer)
         sae.train(
             source,
             coder_of(autoencoder),
@@ -83,7 +84,14 @@ def train_sae(
             dtype=autoencoder.dtype,
             init_from=_beginning(bodies, reading, autoencoder),
         )
-    return (Path(out) / "README.md").read_text()
+    return (Path(out) / "README.md").read_text() if current().lead else ""
+
+
+def _activations(bodies: list[str], model: str, *layers: int) -> Activations:
+    """Read the texts; of several workers one does so for all."""
+    from finsae.sae.workers import current
+
+    return current().in_turn(lambda: activate(bodies, model, *layers))
 
 
 def coder_of(autoencoder: Autoencoder) -> Any:  # noqa: ANN401 - a Coder; torch stays unloaded
@@ -180,7 +188,8 @@ def _beginning(bodies: list[str], reading: Reading, autoencoder: Autoencoder) ->
     if source.layer_ is None:
         raise DataError(f'"{autoencoder.init_from}" does not say its layer: it cannot be aligned')
     some = np.random.default_rng(autoencoder.seed).permutation(len(bodies))[:ALIGN_TEXTS]
-    both = activate([bodies[i] for i in sorted(some)], reading.model, source.layer_, reading.layer)
+    chosen = [bodies[i] for i in sorted(some)]
+    both = _activations(chosen, reading.model, source.layer_, reading.layer)
     turn = sae.rotation(both.layer(source.layer_), both.layer(reading.layer))
     return sae.rotated(source, turn)
 

@@ -150,7 +150,7 @@ def contributions(explained: pd.DataFrame) -> Figure:
         ),
         alt=f"{title}. {'; '.join(told)}.",
         panels=[Panel(across, Axis("shared feature", bare=True), [bars])],
-        height=110 + 42 * len(rows),
+        height=110 + 38 * len(rows),
     )
 
 

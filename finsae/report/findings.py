@@ -83,14 +83,14 @@ def score_table(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataF
     return pd.DataFrame({"Method": [label(m) for m in methods], **shown, "n": n}, dtype=object)
 
 
-def difference_table(paired: pd.DataFrame) -> pd.DataFrame:
+def difference_table(paired: pd.DataFrame, *, digits: int = 3) -> pd.DataFrame:
     """Paired differences with their intervals and what follows."""
     rows = records(paired)
     return pd.DataFrame(
         {
             "Method": [label(row["method"]) for row in rows],
             "Minus": [label(row["versus"]) for row in rows],
-            "Difference": [_shown(row, 3, signed=True) for row in rows],
+            "Difference": [_shown(row, digits, signed=True) for row in rows],
             "Separated": [bool(separated(row)) for row in rows],
             "Resampling": [row["interval"] for row in rows],
             "n": [_whole(row["n"]) for row in rows],

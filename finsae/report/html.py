@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,22 +15,37 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from finsae.report import companies, findings, money, pair, record
+from finsae.report import (
+    companies,
+    findings,
+    health,
+    hedging,
+    money,
+    pair,
+    record,
+    sheet,
+)
+from finsae.report.explorer import explorer
 from finsae.report.parts import FILTERS, Figure, Row, Section, Table
 from finsae.result import Result
 from finsae.store import atomic_path, plain
 
+MANY = 100  # places along x from which on a list is worth sharing
 SECTIONS = (
     findings.summary,
     record.data_card,
     findings.leaderboard,
+    hedging.hedging,
     companies.company_map,
     companies.heat,
     companies.clusters,
-    money.backtest,
     pair.pair,
-    record.provenance,
+    health.health,
+    money.walk,
+    money.backtest,
+    sheet.tear_sheet,
     record.limits,
+    record.provenance,
 )
 
 
@@ -71,15 +89,22 @@ def render(result: Result, *, paper: bool = False) -> str:
     screen: dict[str, Any] = {}
     if not paper:
         data = {**_data(sections), "companies": companies.cards(result)}
-        screen = {"data": plain(data), "plotly": Markup(get_plotlyjs())}
+        screen = {"data": packed(plain(data)), "plotly": Markup(get_plotlyjs())}
     return _template().render(
         title="Which companies are alike, and is it worth anything?",
         byline=_byline(result),
         sections=sections,
         paper=paper,
+        explorer=None if paper else explorer(result),
         **screen,
         **_assets(),
     )
+
+
+def packed(data: object) -> str:
+    """Compress JSON so that a script of the page can unpack it: gzip in base64."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def _data(sections: Sequence[Section]) -> dict[str, Any]:
@@ -87,10 +112,22 @@ def _data(sections: Sequence[Section]) -> dict[str, Any]:
     parts = [part for section in sections for part in section.parts]
     figures = [part for part in parts if isinstance(part, Figure)]
     figures += [drawn for part in parts if isinstance(part, Row) for drawn in part.figures]
+    specs = {drawn.id: drawn.specs for drawn in figures}
     return {
-        "figures": {drawn.id: drawn.specs for drawn in figures},
+        "days": _shared_days(specs),
+        "figures": specs,
         "tables": {part.id: part.csv for part in parts if isinstance(part, Table)},
     }
+
+
+def _shared_days(figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:
+    """Keep each list of days once: a curve's ``x`` becomes its number in the list returned."""
+    found: dict[tuple[str, ...], int] = {}
+    for trace in (trace for specs in figures.values() for spec in specs for trace in spec["data"]):
+        x = trace.get("x")
+        if trace["type"] == "scatter" and isinstance(x, list) and len(x) > MANY:
+            trace["x"] = found.setdefault(tuple(x), len(found))
+    return [list(days) for days in found]
 
 
 def _byline(result: Result) -> list[str]:

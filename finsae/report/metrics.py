@@ -118,3 +118,12 @@ MONEY: dict[str, Metric] = {
         100,
     ),
 }
+
+HEDGING: dict[str, Metric] = {
+    "variance_removed": Metric(
+        "Variance removed, %",
+        "share of a company's later variance that a hedge with the basket of its peers removes; "
+        "median over companies",
+        1,
+    ),
+}

@@ -36,10 +36,16 @@ def backtest(result: Result) -> Section:
     if len(paired):
         caption = "Paired differences of net Sharpe ratios"
         parts.append(table("money-paired", difference_table(paired), caption, data=paired))
-    steps = result.tables.get("steps")
-    if steps is not None and len(steps):
-        parts += _walk(steps)
     return Section("backtest", TITLE, parts)
+
+
+def walk(result: Result) -> Section:
+    """Show what each defect of the published protocol was worth."""
+    steps, title = result.tables.get("steps"), "From the published protocol to an honest one"
+    if steps is None or steps.empty:
+        missing = "The published rules were not re-enacted in this run."
+        return Section("walk", title, [Words([missing])])
+    return Section("walk", title, _walk(steps))
 
 
 def _walk(steps: pd.DataFrame) -> list[Part]:
@@ -58,9 +64,11 @@ def _walk(steps: pd.DataFrame) -> list[Part]:
         "The published rules re-enacted on this method's clusters, and mended one defect after the "
         "other; what a defect is worth depends on the order. The first rows are no result."
     )
-    caption = "From the published protocol to this one"
+    caption = "What each defect was worth"
+    drawn = [figure("walk", plots.walk(steps))] if steps["sharpe_net"].notna().any() else []
     return [
         Words([words]),
+        *drawn,
         table("walk", pd.DataFrame(rows, dtype=object), caption, data=steps),
     ]
 

@@ -9,13 +9,30 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from finsae import plots
 from finsae.report.companies import industry
-from finsae.report.parts import FILTERS, Cell, Part, Section, Table, Words, figure, marked, table
+from finsae.report.parts import (
+    FILTERS,
+    Cell,
+    Part,
+    Section,
+    Table,
+    Texts,
+    Words,
+    figure,
+    marked,
+    table,
+)
 from finsae.report.summary import records
 from finsae.result import Result
+
+MARKED = 0.5  # share of a similarity that the marked sentences carry
+CHOSEN = (
+    "The {} most similar pairs whose industry codes (SIC major groups) differ, no company twice: "
+    "what the descriptions say and the codes do not."
+)
 
 
 def pair(result: Result) -> Section:
@@ -25,20 +42,63 @@ def pair(result: Result) -> Section:
     if explained is None or explained.empty:
         return Section("pair", title, [Words(["This run explains no pair."])])
     names = _names(result.tables.get("companies"))
+    pairs = list(explained.groupby(["a", "b"], sort=False))
     parts: list[Part] = []
-    for (a, b), rows in explained.groupby(["a", "b"], sort=False):
-        number = len(parts)
+    if len(pairs) > 1:
+        parts.append(Words([CHOSEN.format(len(pairs))]))
+    for number, ((a, b), rows) in enumerate(pairs):
+        both = str(a), str(b)
         parts += [
-            Words([_introduced(str(a), names), _introduced(str(b), names)], listed=True),
+            Words([_introduced(ticker, names) for ticker in both], listed=True),
             figure(f"pair-{number}", plots.contributions(rows)),
+            *_texts(result, both, number),
+            feature_table(f"evidence-{number}", rows, folded=number > 0),
         ]
-        for kind, draw in (("words", words_table), ("sentences", sentence_table)):
-            known = result.tables.get(f"pair_{kind}")
-            if known is not None:
-                mine = known[(known["a"] == a) & (known["b"] == b)]
-                parts += [draw(f"{kind}-{number}", mine)] if len(mine) else []
-        parts.append(feature_table(f"evidence-{number}", rows))
     return Section("pair", title, parts)
+
+
+def _texts(result: Result, pair: tuple[str, str], number: int) -> list[Part]:
+    """Show what words and sentences add, and both texts with the evidence marked."""
+    parts: list[Part] = []
+    for kind, draw in (("sentences", sentence_table), ("words", words_table)):
+        mine = _of(result.tables.get(f"pair_{kind}"), pair)
+        parts += [draw(f"{kind}-{number}", mine)] if len(mine) else []
+    sentences = _of(result.tables.get("pair_texts"), pair)
+    if len(sentences):
+        entries = [
+            (ticker, evidence(sentences[sentences["leg"] == leg]))
+            for leg, ticker in zip("ab", pair, strict=True)
+        ]
+        parts.append(Texts("Both descriptions, the evidence marked", entries))
+    return parts
+
+
+def evidence(sentences: pd.DataFrame) -> Markup:
+    """Write a text whose sentences are marked that carry the similarity.
+
+    Parameters
+    ----------
+    sentences : DataFrame
+        Columns text, contribution, in the order of the text. Marked are the strongest that
+        together carry half of it.
+    """
+    order = sentences["contribution"].sort_values(ascending=False, kind="stable")
+    before = order.cumsum() - order
+    strongest = set(order.index[(before < MARKED * order.sum()) & (order > 0)])
+    pieces = []
+    for row in sentences.itertuples():
+        text = str(row.text)
+        body, space = text.rstrip(), text[len(text.rstrip()) :]
+        added = f"adds {row.contribution:.3f}"
+        form = Markup('<mark title="{}">{}</mark>{}') if row.Index in strongest else None
+        pieces.append(form.format(added, body, space) if form else escape(text))
+    return Markup("").join(pieces)
+
+
+def _of(known: pd.DataFrame | None, pair: tuple[str, str]) -> pd.DataFrame:
+    if known is None:
+        return pd.DataFrame()
+    return known[(known["a"] == pair[0]) & (known["b"] == pair[1])]
 
 
 def page(found: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -126,7 +186,9 @@ def sentence_table(name: str, rows: pd.DataFrame) -> Table:
     return table(name, pd.DataFrame(shown), f"Sentences that make {a} and {b} alike", data=rows)
 
 
-def feature_table(name: str, rows: pd.DataFrame, *, of: int | None = None) -> Table:
+def feature_table(
+    name: str, rows: pd.DataFrame, *, of: int | None = None, folded: bool = False
+) -> Table:
     """List shared features with the words behind them; columns as of `finsae.explain.explain`."""
     a, b = rows["a"].iloc[0], rows["b"].iloc[0]
     known = rows[(rows["evidence_a"].fillna("") != "") | (rows["evidence_b"].fillna("") != "")]
@@ -142,7 +204,8 @@ def feature_table(name: str, rows: pd.DataFrame, *, of: int | None = None) -> Ta
         f"In the text of {a}": [Cell(marked(text)) for text in known["evidence_a"].fillna("")],
         f"In the text of {b}": [Cell(marked(text)) for text in known["evidence_b"].fillna("")],
     }
-    return table(name, pd.DataFrame(shown), f"The words behind it: {a} and {b}", data=rows)
+    caption = f"The words behind it: {a} and {b}"
+    return table(name, pd.DataFrame(shown), caption, data=rows, folded=folded)
 
 
 def _only(name: str, rows: list[dict[str, Any]], legs: tuple[str, str]) -> Table:

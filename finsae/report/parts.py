@@ -18,6 +18,7 @@ from finsae.plots.spec import Cells
 MARKED = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
 
 
+LETTERS = 140  # of a table's, that fit into a line on paper
 PRINTED = 2  # figures of one place that are printed one below the other
 
 
@@ -36,6 +37,15 @@ class Facts:
 
     entries: Sequence[tuple[str, str]]
     kind: ClassVar[str] = "facts"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts side by side where there is room, each with a title; what is marked is HTML."""
+
+    caption: str
+    entries: Sequence[tuple[str, Markup]]
+    kind: ClassVar[str] = "texts"
 
 
 @dataclass(frozen=True)
@@ -141,11 +151,15 @@ class Table:
         """
         columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
         needs = [_room(*column) for column in zip(self.columns, columns, strict=True)]
-        return [round(100 * need / sum(needs), 2) for need in needs]
+        least, wanted = (sum(need[i] for need in needs) for i in (0, 1))
+        # what is left when each column has its longest word goes to those with long texts
+        spare = max(0.0, min(1.0, (LETTERS - least) / max(wanted - least, 1.0)))
+        widths = [word + spare * (want - word) for word, want in needs]
+        return [round(100 * width / sum(widths), 2) for width in widths]
 
 
-def _room(head: str, cells: Sequence[Cell]) -> float:
-    """Letters that a column should have room for: its longest word, and more for long texts."""
+def _room(head: str, cells: Sequence[Cell]) -> tuple[float, float]:
+    """Letters that a column must have room for, its longest word, and those it should have."""
     texts = [Markup(cell.text).striptags() for cell in cells]
     # an interval is broken before its bracket only
     words = [
@@ -153,9 +167,10 @@ def _room(head: str, cells: Sequence[Cell]) -> float:
         for text, cell in zip(texts, cells, strict=True)
         for word in (text.split(" [") if cell.number else text.split())
     ]
-    word = max(map(len, [*words, *head.split()]), default=1)
+    bold = [1.15 * len(word) for word in head.split()]
+    least = 2.5 + min(26.0, max([*map(len, words), *bold], default=1))
     long = sorted(map(len, texts))[int(0.9 * (len(texts) - 1))] if texts else 0
-    return float(3 + max(min(word, 26), min(long, 12 + long**0.75)))
+    return least, max(least, 2.5 + min(long, 12 + float(long**0.75)))
 
 
 def _spec(drawing: plots.Figure) -> dict[str, Any]:
@@ -166,7 +181,7 @@ def _spec(drawing: plots.Figure) -> dict[str, Any]:
     return {**spec, **words, "title": drawing.title}
 
 
-Part = Words | Facts | Commands | Figure | Row | Table
+Part = Words | Facts | Texts | Commands | Figure | Row | Table
 
 
 @dataclass(frozen=True)

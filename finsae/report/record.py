@@ -22,8 +22,10 @@ LIMITS = (
     "listed; the backtest asks for those before the cut only.",
     "Pairs are traded whether or not their cointegration survives a correction for the number of "
     "tests; the estimate of false discoveries is shown beside, and is often large.",
-    "Not done here: walking the cut forward, deflating Sharpe ratios for the number of methods "
-    "tried, trading random walks as a placebo, hedging tests, other universes.",
+    "Hedges are of monthly returns with equal weights and one hedge ratio; their trading and "
+    "borrowing costs are not counted.",
+    "Not in this run: other cuts (finsae benchmark --walk-forward), other universes, weights of "
+    "peers learnt from returns, daily hedges.",
 )
 
 MADE_BY = {

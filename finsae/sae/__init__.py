@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from finsae.sae.settings import Training
     from finsae.sae.stream import Stream
     from finsae.sae.transfer import rotated, rotation
+    from finsae.sae.watch import tensorboard
+    from finsae.sae.workers import data_parallel
 
 HOMES = {
     "find_groups": "group_job",
@@ -35,9 +37,11 @@ HOMES = {
     "is_group": "place",
     "load_groups": "group",
     "save_groups": "group",
+    "tensorboard": "watch",
     "TopK": "architectures.topk",
     "Stream": "stream",
     "Training": "settings",
+    "data_parallel": "workers",
     "evaluate": "metrics",
     "label_latents": "labels",
     "layer_table": "metrics",
@@ -56,6 +60,7 @@ __all__ = [
     "Stream",
     "TopK",
     "Training",
+    "data_parallel",
     "evaluate",
     "export",
     "find_groups",
@@ -72,6 +77,7 @@ __all__ = [
     "same_model",
     "save",
     "save_groups",
+    "tensorboard",
     "train",
     "train_groups",
     "weights_path",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finsae.checks import DataError
-from finsae.sae.stream import Passes, Stream
+from finsae.sae.stream import WHOLE, Passes, Stream
 
 BLOCK = 64  # neighbouring tokens read together
 WINDOW = 32  # batches mixed in memory: 130,000 tokens of 2,000 places at batch 4,096
@@ -29,11 +29,13 @@ class Tokens(Protocol):
         ...
 
 
-def batches(tokens: Tokens | Stream, batch: int, *, seed: int) -> Batches | Passes:
-    """Cut tokens into mixed batches."""
+def batches(
+    tokens: Tokens | Stream, batch: int, *, seed: int, part: slice = WHOLE
+) -> Batches | Passes:
+    """Cut tokens into mixed batches, and give one part of each."""
     if isinstance(tokens, Stream):
-        return tokens.batches(batch, seed=seed)
-    return Batches(tokens, batch, seed=seed)
+        return tokens.batches(batch, seed=seed, part=part)
+    return Batches(tokens, batch, seed=seed, part=part)
 
 
 class Rows:
@@ -78,10 +80,12 @@ class Batches:
         Tokens per batch.
     seed : int
         Of the order.
+    part : slice
+        Of every batch; only these tokens are read.
     """
 
-    def __init__(self, tokens: Tokens, batch: int, *, seed: int) -> None:
-        self.tokens, self.batch, self.seed = tokens, batch, seed
+    def __init__(self, tokens: Tokens, batch: int, *, seed: int, part: slice = WHOLE) -> None:
+        self.tokens, self.batch, self.seed, self.part = tokens, batch, seed, part
         self.blocks = tokens.shape[0] // BLOCK
         self.window_blocks = -(-WINDOW * batch // BLOCK)
         full, rest = divmod(self.blocks, self.window_blocks)
@@ -94,13 +98,12 @@ class Batches:
             for window, start in enumerate(range(0, self.blocks, self.window_blocks)):
                 steps = min(WINDOW, (self.blocks - start) * BLOCK // self.batch)
                 if skip < steps:
-                    rows = self._window(number, window)
-                    for i in range(skip, steps):
-                        yield rows[i * self.batch : (i + 1) * self.batch]
+                    rows = self._window(number, window, steps)
+                    yield from np.split(rows, steps)[skip:]
                 skip = max(0, skip - steps)
             number += 1
 
-    def _window(self, number: int, window: int) -> npt.NDArray[Any]:
+    def _window(self, number: int, window: int, steps: int) -> npt.NDArray[Any]:
         order = np.random.default_rng([self.seed, number])
         offset = order.integers(self.tokens.shape[0] - self.blocks * BLOCK + 1)
         blocks = order.permutation(self.blocks)
@@ -108,7 +111,9 @@ class Batches:
         chosen = np.sort(blocks[start : start + self.window_blocks])
         rows = (chosen[:, None] * BLOCK + np.arange(BLOCK)).ravel() + offset
         mixed = np.random.default_rng([self.seed, number, window]).permutation(len(rows))
-        return np.asarray(self.tokens[rows])[mixed]
+        wanted = mixed[: steps * self.batch].reshape(steps, -1)[:, self.part].ravel()
+        read = np.sort(wanted)  # the disk is read onwards
+        return np.asarray(self.tokens[rows[read]])[np.searchsorted(read, wanted)]
 
 
 def check(tokens: Tokens | Stream, batch: int) -> None:

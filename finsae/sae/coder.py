@@ -52,7 +52,9 @@ class Coder:
         activations; the scale used in training is folded in. `WEIGHTS` names all that the
         architecture has.
     history_ : DataFrame
-        FVU, extra loss, L0, share of dead latents and tokens per second along the training.
+        FVU, extra loss, L0, share of dead latents and tokens per second along the training, and
+        the recall of the fast selection so far: the share that it found of the exact one, in
+        sampled tokens; 1 where no faster than exact arithmetic is used.
     labels_ : DataFrame
         Per latent its label, and the share of tokens it fired on; empty labels until `train`
         or `load` gives them.

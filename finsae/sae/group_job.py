@@ -15,11 +15,12 @@ from finsae.checks import DataError
 from finsae.sae.batches import Rows, Tokens
 from finsae.sae.coder import Coder
 from finsae.sae.group import GroupSAE, Member, save_groups
-from finsae.sae.groups import THETA, Grouping, group_layers, layer_distances, table
+from finsae.sae.groups import THETA, Grouping, group_layers, layer_distances, saving, table
 from finsae.sae.job import CHECKPOINT, HELD_OUT, how_made, opened, split
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import evaluate
 from finsae.sae.trainer import LIVE, fit_together
+from finsae.sae.workers import current
 from finsae.store import atomic_path, plain
 
 LABEL_TOKENS = 1_000_000  # codes behind the labels, one per token and layer
@@ -98,7 +99,8 @@ def train_groups(
     """Train one SAE per group in one reading of the activations, judge, name and save them.
 
     Every SAE sees as many tokens as one of a single layer would: each token at one layer of the
-    group, drawn at random. They are judged layer by layer on 5 % of the texts, held out.
+    group, drawn at random. They are judged layer by layer on 5 % of the texts, held out; of several
+    workers (see `finsae.sae.workers`) the first does so.
 
     Parameters
     ----------
@@ -141,15 +143,13 @@ def train_groups(
     )
     plan = zip(coders, groups, scales, strict=True)
     members = [Member(coder, tuple(group), scale) for coder, group, scale in plan]
+    if not current().lead:
+        return GroupSAE(members)
     judged = layer_measures(members, source, judge)
     for member in members:
         if texts is not None:
             member.coder.labels_ = _labels(member, source, texts)
-        own = judged[judged["layer"].isin(member.layers)].to_dict("records")
-        member.coder.model_ = source.meta["model"]
-        member.coder.provenance_ = how_made(
-            member.coder, source, tokens=len(learn), evaluation={"layers": own}
-        )
+        _say_how_made(member, source, judged, tokens=len(learn))
     group = GroupSAE(members, {**(facts or {}), "layers": plain(judged.to_dict("records"))})
     save_groups(group, place, dtype=dtype)
     with atomic_path(place / "README.md") as temporary:
@@ -157,6 +157,16 @@ def train_groups(
     for done in (CHECKPOINT, LIVE):
         (place / done).unlink(missing_ok=True)
     return group
+
+
+def _say_how_made(
+    member: Member, source: Activations, judged: pd.DataFrame, *, tokens: int
+) -> None:
+    own = judged[judged["layer"].isin(member.layers)].to_dict("records")
+    member.coder.model_ = source.meta["model"]
+    member.coder.provenance_ = how_made(
+        member.coder, source, tokens=tokens, evaluation={"layers": own}
+    )
 
 
 def _labels(member: Member, source: Activations, texts: Sequence[str]) -> pd.DataFrame:
@@ -218,8 +228,31 @@ def card(group: GroupSAE) -> str:
         f"FVU {mean:.4f}; worst layer {layers[0]['layer']} with {layers[0]['fvu']:.4f}.",
         "",
     ]
+    lines += _every_count(group)
     lines += [_described(member) for member in group.members]
     return "\n".join(lines) + "\n"
+
+
+def _every_count(group: GroupSAE) -> list[str]:
+    """Table of the card: AMAD, groups and cost at every number of groups."""
+    if "table" not in group.facts_:
+        return []
+    layers, lines = group.layers_, []
+    for row in group.facts_["table"]:
+        groups = [tuple(layers[place] for place in places) for places in row["groups"]]
+        saved = saving(len(layers), row["count"], activations=0, sae=1).training
+        chosen = " (these)" if row["count"] == len(group.members) else ""
+        names = "; ".join(", ".join(map(str, one)) for one in groups)
+        lines.append(f"| {row['count']}{chosen} | {row['amad']:.4f} | {names} | {saved:.0%} |")
+    return [
+        "AMAD is the groups' average maximum angular distance. An SAE per group sees as many "
+        "tokens as one per layer would.",
+        "",
+        "| groups | AMAD | layers of each | SAE training saved |",
+        "|---|---|---|---|",
+        *lines,
+        "",
+    ]
 
 
 def _described(member: Member) -> str:

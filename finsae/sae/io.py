@@ -132,7 +132,7 @@ def _settings(coder: Coder) -> dict[str, Any]:
     return found
 
 
-def load(name: str | Path, *, device: str | None = None) -> Coder:
+def load(name: str | Path, *, layer: int | None = None, device: str | None = None) -> Coder:
     """Load an SAE.
 
     Parameters
@@ -142,6 +142,9 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
         or ``RELEASE/ID`` of SAELens' registry (``pip install "finsae[saelens]"``), as in
         "gemma-scope-2b-pt-res-canonical/layer_12/width_16k/canonical". After "untrained:", random
         directions of that SAE's size (`finsae.sae.untrained`).
+    layer : int, optional
+        Of SAEs of groups of layers, the layer whose raw activations are to be read: its group's
+        SAE with the layer's scale folded in. Of another SAE, the layer that it must be of.
     device : str, optional
         "cpu" or "cuda"; by default a GPU where there is one.
 
@@ -155,11 +158,11 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
     Raises
     ------
     DataError
-        If there is no SAE, or none that finsae can read.
+        If there is no SAE, none that finsae can read, or none of this layer.
     """
     folder = find(name)
     if is_group(folder):
-        raise DataError(f'"{name}" holds SAEs of groups of layers: read it by sae.load_groups')
+        return _of_group(name, layer, device)
     config = _json(folder / "cfg.json")
     own = dict((config.get("metadata") or {}).get("finsae") or {})
     _check(folder, own.pop(SEAL, None))
@@ -175,6 +178,8 @@ def load(name: str | Path, *, device: str | None = None) -> Coder:
     if len(coder.labels_) != coder.latents:
         raise DataError(f"{folder}/labels.parquet names {len(coder.labels_)} of {coder.latents}")
     coder.layer_, coder.model_ = own.pop("layer", found.layer), found.model
+    if layer not in (None, coder.layer_):
+        raise DataError(f'"{name}" reads layer {coder.layer_}, not layer {layer}')
     coder.scale_ = float(own.get("scale", 1.0))
     coder.provenance_ = own or {"hook_name": found.hook, "folder": folder.name}
     return untrained(coder) if is_untrained(name) else coder
@@ -188,6 +193,19 @@ def _check(folder: Path, sealed: dict[str, Any] | None) -> None:
             f'the SAE in "{folder}" cannot be read ({error}): delete the folder, and train or copy '
             "it again"
         ) from None
+
+
+def _of_group(name: str | Path, layer: int | None, device: str | None) -> Coder:
+    """Load the SAE of one layer of a folder of groups."""
+    from finsae.sae.group import load_groups
+
+    group = load_groups(name, device=device)
+    if layer is None:
+        raise DataError(
+            f'"{name}" holds SAEs of groups of layers: read all by sae.load_groups, or one by '
+            f"sae.load(..., layer=), of {list(group.layers_)}"
+        )
+    return group.at(layer)
 
 
 def _described(folder: Path, config: dict[str, Any], own: dict[str, Any]) -> Foreign:

@@ -22,6 +22,7 @@ from finsae.sae.labels import label_latents
 from finsae.sae.metrics import density_histogram, evaluate
 from finsae.sae.settings import Training
 from finsae.sae.trainer import LIVE
+from finsae.sae.workers import current
 from finsae.store import hash_texts, provenance
 
 HELD_OUT = 0.05  # share of the texts
@@ -41,7 +42,8 @@ def train(
     """Train `coder`, judge it on texts it has not seen, name its latents, and save it.
 
     5 % of the texts are held out, whole texts, drawn by the coder's seed. A checkpoint in `out`
-    is written every three minutes; a killed run goes on from it.
+    is written every three minutes; a killed run goes on from it. Of several workers (see
+    `finsae.sae.workers`) the first judges, names and saves.
 
     Parameters
     ----------
@@ -76,6 +78,8 @@ def train(
     learn, judge = split(offsets, seed=coder.random_state)
     place = Path(out)
     coder.fit(Rows(tokens, learn), checkpoint=place / CHECKPOINT, init_from=init_from)
+    if not current().lead:
+        return coder
     found = measures(coder, tokens, offsets=offsets, rows=judge)
     if texts is not None:
         coder.labels_ = label_latents(
@@ -121,6 +125,7 @@ def how_made(
         learning_rate=settings.full_rate(coder.latents),
         seed=coder.random_state,
         scale=coder.scale_,
+        workers=current().count,
         seconds=round(_seconds(coder)),
         evaluation=evaluation,
     )
@@ -206,6 +211,7 @@ def model_card(coder: Coder) -> str:
         "Learning rate": f"{made['learning_rate']:.3g}",
         "Seed": made["seed"],
         "Training": f"{made['seconds']:,} s; commit {made['commit']}; {made['made']}",
+        **_recall(history),
         "FVU, held out": f"{found['fvu']:.4f} on {found['tokens']:,} tokens",
         "L0, held out": f"{found['l0']:.2f}",
         "Cosine, held out": f"{found['cosine']:.4f}",
@@ -222,6 +228,13 @@ def model_card(coder: Coder) -> str:
         f"`{saelens_name(coder.NAME)}` SAE; `labels.parquet` names each latent by words\nof the "
         "training text it fires on.\n"
     )
+
+
+def _recall(history: Any) -> dict[str, str]:  # noqa: ANN401 - a mapping or a row of a table
+    """Row of the card about the training's selection; older SAEs do not have it."""
+    if "recall" not in history:
+        return {}
+    return {"Selection in training": f"{history['recall']:.6f} of the exact one, sampled"}
 
 
 def _rarer(found: Mapping[str, Any]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from finsae.sae import selection
+from finsae.sae import selection, workers
 from finsae.sae.codes import ByLatent, Codes, decode, fixed, per_latent, sampled
 from finsae.sae.settings import Training
 
@@ -70,8 +70,13 @@ def fit(codes: Codes, target: Tensor, W_dec: Tensor) -> Fit:
 
 
 def variation(x: Tensor) -> Tensor:
-    """Sum of squared distances to the batch mean; never 0, so that a perfect fit gives loss 0."""
-    return squares(x - x.mean(0)).clamp_min(torch.finfo(x.dtype).tiny)
+    """Sum of squared distances to the batch mean; never 0, so that a perfect fit gives loss 0.
+
+    Of a batch that workers share, the mean share: gradients are averaged over them.
+    """
+    together = workers.current()
+    whole = together.average(squares(x - together.average(x.mean(0))))
+    return whole.clamp_min(torch.finfo(x.dtype).tiny)
 
 
 def squares(x: Tensor) -> Tensor:

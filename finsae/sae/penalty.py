@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError
+from finsae.sae import workers
 from finsae.sae.coder import Coder
 from finsae.sae.losses import Moment
 from finsae.sae.settings import Training
@@ -59,5 +60,5 @@ class Penalised(Coder):
         the batch just seen only, and no waiting for the device.
         """
         if self.penalty is None:
-            error = (l0 / self.k - 1).clamp(-1, 1)
+            error = (workers.current().average(l0) / self.k - 1).clamp(-1, 1)
             moment.memory["penalty"] = moment.memory["penalty"] * (RATE * error).exp()

@@ -10,7 +10,7 @@ check.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -63,6 +63,7 @@ class Screen:
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {PRECISIONS}, not {self.precision!r}")
         self.calls = self.wanted = self.lost = 0
+        self.told = (0, 0)  # of wanted and lost, what all workers know
 
     @property
     def recall(self) -> float:
@@ -96,6 +97,17 @@ class Screen:
         self.wanted, self.lost = self.wanted + wanted, self.lost + lost
         if self.precision != "float32" and self.lost > 1 + (1 - LEAST_RECALL) * self.wanted:
             self.give_up(f"it found {self.recall:.4%} of the active latents")
+
+    def news(self) -> list[int]:
+        """Give wanted, lost and whether it gave up, since the workers last agreed."""
+        return [self.wanted - self.told[0], self.lost - self.told[1], self.precision == "float32"]
+
+    def agree(self, news: Sequence[float]) -> None:
+        """Take the sums of all workers' news: from here on their screens are the same."""
+        wanted, lost, gave_up = map(round, news)
+        self.wanted, self.lost = self.told = (self.told[0] + wanted, self.told[1] + lost)
+        if gave_up:
+            self.precision = "float32"
 
     def give_up(self, reason: str) -> None:
         """Go over to float32 for good and say why."""

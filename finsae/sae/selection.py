@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from finsae.sae import screening
+from finsae.sae import screening, workers
 from finsae.sae.candidates import candidates, enough, largest, score, where
 from finsae.sae.codes import Codes, fixed
 
@@ -133,8 +133,25 @@ def largest_of_batch(
     kept = (found.values > 0).nonzero().flatten()
     if len(kept) > count:
         kept = found.values.topk(count, sorted=False).indices.sort().values
-    lengths = torch.bincount(found.tokens()[kept], minlength=len(centred))
-    return _joined([(found.values[kept], found.latents[kept])], [lengths], centred)
+    return _kept(found, kept)
+
+
+def largest_of_all(centred: Tensor, W_enc: Tensor, b_enc: Tensor, count: int) -> Codes:
+    """Do as `largest_of_batch` with the tokens of all workers; `count` is of all.
+
+    Each lists twice its share; if one of the lists ends above the common bar, it may lack some,
+    and all of them are made again without a limit.
+    """
+    together = workers.current()
+    for depth in (2 * count // together.count, count):
+        found = largest_of_batch(centred, W_enc, b_enc, depth)
+        own = centred.new_zeros(depth)
+        own[: len(found.values)] = found.values
+        values = together.gathered(own)
+        bar = _kth_largest(values.flatten(), count)
+        if not (values.amin(1) > bar).any():
+            break
+    return _kept(found, ((found.values > 0) & (found.values >= bar)).nonzero().flatten())
 
 
 def tiles(centred: Tensor, W_enc: Tensor, b_enc: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -200,6 +217,13 @@ def _above_screened(
         got = int(found.starts[rows.stop] - found.starts[rows.start])
         screen.note(wanted=wanted, lost=max(0, wanted - got))
     return found
+
+
+def _kept(codes: Codes, entries: Tensor) -> Codes:
+    lengths = torch.bincount(codes.tokens()[entries], minlength=len(codes.starts) - 1)
+    starts = torch.zeros_like(codes.starts)
+    starts[1:] = lengths.cumsum(0)
+    return Codes(codes.values[entries], codes.latents[entries], starts)
 
 
 def _joined(parts: list[tuple[Tensor, Tensor]], lengths: list[Tensor], centred: Tensor) -> Codes:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from finsae.checks import DataError
 
 Arrays = Iterable[npt.NDArray[Any]]
+WHOLE = slice(None)
 
 
 class Stream:
@@ -67,9 +68,9 @@ class Stream:
                 break
         return np.concatenate(found)[:size].astype(np.float32)
 
-    def batches(self, batch: int, *, seed: int) -> Passes:
-        """Cut the stream into batches."""
-        return Passes(self, batch, seed=seed)
+    def batches(self, batch: int, *, seed: int, part: slice = WHOLE) -> Passes:
+        """Cut the stream into batches, and give one part of each."""
+        return Passes(self, batch, seed=seed, part=part)
 
     def arrays(self) -> Iterator[npt.NDArray[Any]]:
         """Begin a pass."""
@@ -92,8 +93,8 @@ class Stream:
 class Passes:
     """Mixed batches of a `Stream`, pass after pass."""
 
-    def __init__(self, stream: Stream, batch: int, *, seed: int) -> None:
-        self.stream, self.batch, self.seed = stream, batch, seed
+    def __init__(self, stream: Stream, batch: int, *, seed: int, part: slice = WHOLE) -> None:
+        self.stream, self.batch, self.seed, self.part = stream, batch, seed, part
         self.steps_per_pass = stream.tokens // batch
         if not self.steps_per_pass:
             raise DataError(f"{stream.tokens:,} tokens are fewer than one batch of {batch:,}")
@@ -106,7 +107,7 @@ class Passes:
             for rows in islice(self._mixed(number), self.steps_per_pass):
                 found += 1
                 if found > skip:
-                    yield rows
+                    yield rows[self.part]
             if found < self.steps_per_pass:
                 raise DataError(
                     f"the stream ended after {found * self.batch:,} of the {self.stream.tokens:,} "

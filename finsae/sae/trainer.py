@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError
-from finsae.sae import losses
+from finsae.sae import losses, watch, workers
 from finsae.sae.batches import Batches, Tokens, batches, check, sample
 from finsae.sae.coder import Coder
 from finsae.sae.losses import Moment
@@ -33,7 +33,7 @@ CHECKPOINT_SECONDS = 180.0
 LOOK_FOR_DEAD = 16
 TRANSFER_RATE = 1 / 3  # of the learning rate, for an SAE that begins with another's weights
 LIVE = "history.jsonl"  # beside the checkpoint
-HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second")
+HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second", "recall")
 
 
 class Trainer:
@@ -74,6 +74,7 @@ class Trainer:
             some = some[:, None]
         self.scales, centre = scales(some[:, self.layers])
         self.chosen = torch.tensor(self.layers, device=self.device)
+        self.workers = workers.current()
         some = self.view(some, step=-1)
         centre = geometric_median(some) if centre is None else centre * self.scales[0]
         self.weights = initial_weights(coder.latents, coder.k, some=some, centre=centre, seed=seed)
@@ -83,6 +84,7 @@ class Trainer:
         if init_from is not None:
             self.weights, self.memory = transferred(init_from, self.weights, coder)
             self.lr *= TRANSFER_RATE
+        self.workers.begin_alike(self.weights)
         self.optimiser = torch.optim.Adam(
             [w.requires_grad_() for w in self.weights.values()],
             lr=self.lr,
@@ -103,21 +105,24 @@ class Trainer:
         rows : Tensor
             Tokens x width, or tokens x layers x width.
         step : int
-            Decides the draw of layers, together with the seed.
+            Decides the draw of layers, together with the seed; -1 before the first, when every
+            worker has all rows and not a share of them.
         """
         if rows.ndim == 2:
             return rows.to(torch.float32) * self.scales[0]
         if len(self.layers) == 1:
             return rows[:, self.layers[0]].to(torch.float32) * self.scales[0]
         random = np.random.default_rng([self.coder.random_state, 3, step + 1])
-        drawn = torch.from_numpy(random.integers(len(self.layers), size=len(rows)))
+        together = self.workers if step >= 0 else workers.Workers()
+        size = len(rows) * together.count
+        drawn = torch.from_numpy(random.integers(len(self.layers), size=size)[together.share(size)])
         drawn = drawn.to(self.device)
         picked = rows[torch.arange(len(rows), device=self.device), self.chosen[drawn]]
         return picked.to(torch.float32) * self.scales[drawn, None]
 
     @torch.no_grad()
     def advance(self, rows: Tensor, *, step: int, steps: int) -> None:
-        """Take one optimiser step."""
+        """Take one optimiser step with this worker's share of a batch."""
         limit = self.training.idle_limit(steps)
         if step % LOOK_FOR_DEAD == 0:
             self.dead = (self.idle > limit).nonzero().flatten()
@@ -125,6 +130,7 @@ class Trainer:
         moment = Moment(step, steps, self.training, self.dead, self.memory)
         with self.screen.used():
             found = self.coder.step(self.weights, x, moment)
+        self.workers.average_gradients(found.gradients)
         if self.coder.UNIT_ROWS:
             losses.project_gradient(self.weights, found.gradients)
         for name, weight in self.weights.items():
@@ -136,7 +142,7 @@ class Trainer:
         fires = found.codes.values != 0
         fired = torch.zeros_like(self.idle)
         fired.scatter_reduce_(0, found.codes.latents, fires.to(fired.dtype), "amax")
-        self.idle.add_(len(x)).mul_(1 - fired)
+        self.idle.add_(len(x) * self.workers.count).mul_(1 - self.workers.largest(fired))
         self.totals += torch.stack([found.fvu, found.extra, fires.sum() / len(x)])
 
     def log(self, step: int, *, steps: int, since: int, seconds: float) -> None:
@@ -147,7 +153,10 @@ class Trainer:
         DataError
             If the training diverged.
         """
-        fvu, extra, l0 = (self.totals / since).tolist()
+        together, news = self.workers, self.totals.new_tensor(self.screen.news())
+        means = together.average(torch.cat([self.totals / since, news]))
+        fvu, extra, l0 = means[:3].tolist()
+        self.screen.agree((means[3:] * together.count).tolist())
         self.totals.zero_()
         if not np.isfinite(fvu):
             raise DataError(
@@ -155,7 +164,8 @@ class Trainer:
             )
         dead = float((self.idle > self.training.idle_limit(steps)).float().mean())
         batch = self.training.batch
-        self.history.append((step, step * batch, fvu, extra, l0, dead, since * batch / seconds))
+        rate, recall = since * batch / seconds, self.screen.recall
+        self.history.append((step, step * batch, fvu, extra, l0, dead, rate, recall))
 
     def note(self) -> str:
         """Say in a few words how the training goes."""
@@ -190,6 +200,7 @@ class Trainer:
             "layers": self.layers,
             "lr": self.lr,
             "scales": self.scales.tolist(),
+            "history": HISTORY,
         }
         return repr(sorted(facts.items()))
 
@@ -279,14 +290,20 @@ def run(
     """Take all steps of all trainers; see `fit_together`."""
     first = trainers[0]
     training = first.training
-    stream = batches(activations, training.batch, seed=first.coder.random_state)
+    together = first.workers
+    stream = batches(
+        activations,
+        training.batch,
+        seed=first.coder.random_state,
+        part=together.share(training.batch),
+    )
     steps = max(1, round(training.epochs * stream.steps_per_pass))
     step = 0
     if checkpoint is not None and checkpoint.exists():
         step = _restore(checkpoint, trainers)
     saved = logged = time.monotonic()
     every, since = max(1, steps // LOGS), 0
-    with progress("training the SAE", steps) as (bar, task):
+    with progress("training the SAE", steps, shown=together.lead) as (bar, task):
         bar.advance(task, step)
         for rows in _inputs(stream, step, steps, first.device):
             for trainer in trainers:
@@ -298,10 +315,10 @@ def run(
                 for trainer in trainers:
                     trainer.log(step, steps=steps, since=since, seconds=now - logged)
                 bar.update(task, note=first.note())
-                if checkpoint is not None:
-                    _note(checkpoint.with_name(LIVE), trainers)
                 logged, since = now, 0
-                if checkpoint is not None and now - saved > CHECKPOINT_SECONDS:
+                if together.lead:
+                    _note(trainers, checkpoint)
+                if checkpoint is not None and together.lead and now - saved > CHECKPOINT_SECONDS:
                     _save(checkpoint, trainers, step)
                     saved = now
 
@@ -313,13 +330,20 @@ def _inputs(
         yield torch.from_numpy(rows).to(device, non_blocking=True)
 
 
-def _note(path: Path, trainers: Sequence[Trainer]) -> None:
-    """Write the histories so far, one JSON object per line, for whoever looks on."""
-    with atomic_path(path) as temporary, temporary.open("w") as handle:
-        for number, trainer in enumerate(trainers):
-            for row in trainer.history:
-                found = {"sae": number, **dict(zip(HISTORY, row, strict=True))}
-                handle.write(json.dumps(found) + "\n")
+def _note(trainers: Sequence[Trainer], checkpoint: Path | None) -> None:
+    """Write for whoever looks on: beside the checkpoint, one JSON object per line; TensorBoard."""
+    histories = [[dict(zip(HISTORY, row, strict=True)) for row in t.history] for t in trainers]
+    if checkpoint is not None:
+        with (
+            atomic_path(checkpoint.with_name(LIVE)) as temporary,
+            temporary.open("w") as handle,
+        ):
+            for number, history in enumerate(histories):
+                handle.writelines(json.dumps({"sae": number, **row}) + "\n" for row in history)
+    onlooker = watch.current()
+    if onlooker is not None:
+        for number, history in enumerate(histories):
+            onlooker.note(f"sae-{number}", history[-1])
 
 
 def _save(checkpoint: Path, trainers: Sequence[Trainer], step: int) -> None:

@@ -10,28 +10,45 @@ from finsae.sources.sic import NOTHING, as_sic, codes_as_of, said_restored
 from finsae.sources.tables import as_days, as_text, few, known_names, no_column, problem
 
 REQUIRED = ("ticker", "description")
-KNOWN = (*REQUIRED, "name", "sic", "sic_date", "cik", "date")
+KNOWN = (*REQUIRED, "name", "sic", "sic_date", "cik", "date", "filed", "accepted")
 BEFORE_ALL = pd.Timestamp("1900-01-01")  # a code without a date holds from the beginning
+STAMPS = ("filed", "accepted")
+"""Columns of filings: when the text was filed, and when it was accepted."""
+LAG = 1
+"""Days from a filing's acceptance to the day from which it counts: EDGAR accepts until ten in the
+evening in New York, hours after the last close of the day."""
+UNFIT = frozenset({"no_item", "by_reference", "short", "contents", "missing"})
+"""Flags of filings whose text does not describe a business."""
+MANY = "whose ticker occurs more than once"
+UNDATED = "; if they are filings, date each of them (column accepted, filed or date)"
 
 
-def clean_companies(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Check and clean a table of companies.
+def clean_companies(
+    table: pd.DataFrame, where: str, *, lag: int = LAG
+) -> tuple[pd.DataFrame, list[str]]:
+    """Check and clean a table of companies, or of their filings.
+
+    A ticker may occur more than once if every row is dated: each is a filing then. Filings without
+    a text, or with one that a flag calls no description of a business, are left out.
 
     Parameters
     ----------
     table : DataFrame
-        Columns ``ticker, description`` (any case), optionally ``name, sic, cik, date``; others are
-        kept as they are. With a column ``sic_date``, the day from which a code holds, a company may
-        have several rows that differ in nothing but the code and its day: it gets the code in force
-        on its description's date.
+        Columns ``ticker, description`` (any case), optionally ``name, sic, cik, date`` and, of
+        filings, ``filed, accepted``; others are kept as they are. With a column ``sic_date``, the
+        day from which a code holds, a company may have several rows that differ in nothing but the
+        code and its day: it gets the code in force on its description's date.
     where : str
         The file's name, for the messages.
+    lag : int
+        Days added to the latest of the three dates, where there is one of filings.
 
     Returns
     -------
     companies : DataFrame
-        Index ``ticker``; ``sic`` of four digits or None, ``date`` as days. Only to be used if there
-        are no problems. ``attrs["notes"]`` says what was restored or not known yet.
+        Index ``ticker``; ``sic`` of four digits or None, ``date`` the day from which a description
+        counts. Only to be used if there are no problems. ``attrs["notes"]`` says what was restored
+        or not known yet.
     problems : list of str
         All that is wrong, each with its rows (counted from 1 after the header).
     """
@@ -41,7 +58,10 @@ def clean_companies(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list
         return table, [no_column(where, name, table) for name in absent]
     table = table.assign(ticker=as_text(table["ticker"]), description=as_text(table["description"]))
     table = table[(table["ticker"] != "") | (table["description"] != "")]
+    table = _with_text(table)
+    table, dating = _dated(table, where, lag)
     table, problems, notes = _read_columns(table, where)
+    problems = [*dating, *problems]
     if {"sic", "sic_date"} <= set(table.columns):
         table, contradicting, late = _codes_of_the_day(table)
         problems += problem(where, "companies with two codes on the same sic_date", contradicting)
@@ -50,9 +70,11 @@ def clean_companies(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list
             notes.append(f"{later} ({len(late):,}): {few(late)}")
     named = table["ticker"] != ""
     twice = table["ticker"].duplicated(keep=False) & named
+    if "date" in table:
+        twice &= table.groupby("ticker")["date"].transform(lambda days: days.isna().any())
     problems = [
         *_rows(where, "without a ticker", ~named),
-        *_rows(where, "whose ticker occurs more than once", twice, table["ticker"]),
+        *(p + UNDATED for p in _rows(where, MANY, twice, table["ticker"])),
         *_rows(where, "with an empty description", table["description"] == ""),
         *problems,
     ]
@@ -69,11 +91,11 @@ def _read_columns(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[s
         text = as_text(table[name])
         text = text if name == "name" else text.str.removesuffix(".0")
         table[name] = text.astype(object).where(~text.str.lower().isin(NOTHING), None)
-    for name in {"date", "sic_date"} & set(table.columns):
-        days, wrong = as_days(table[name])
-        why = f"whose {name} is not written as 2013-06-30"
-        problems += _rows(where, why, wrong, table[name])
-        table[name] = days
+    if "sic_date" in table:
+        days, wrong = as_days(table["sic_date"])
+        why = "whose sic_date is not written as 2013-06-30"
+        problems += _rows(where, why, wrong, table["sic_date"])
+        table["sic_date"] = days
     if "sic" in table:
         found = as_sic(table["sic"])
         why = "whose sic is not a code of up to four digits"
@@ -100,6 +122,41 @@ def _codes_of_the_day(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], lis
     late = [str(ticker) for ticker in sic.index[sic.isna()] if ticker in coded]
     folded["sic"] = sic.set_axis(folded.index)
     return folded, contradicting, late
+
+
+def _with_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out filings of which no text was found; a company without one is a mistake.
+
+    A company that is not listed any more has no ticker at the source: its CIK names it.
+    """
+    if not set(STAMPS) & set(table.columns):
+        return table
+    if "cik" in table:
+        number = as_text(table["cik"]).str.removesuffix(".0")
+        named = "CIK" + number.str.zfill(10)
+        ticker = table["ticker"].where((table["ticker"] != "") | (number == ""), named)
+        table = table.assign(ticker=ticker)
+    fit = table["description"] != ""
+    if "flags" in table:
+        flags = as_text(table["flags"]).str.split(",")
+        fit &= flags.map(UNFIT.isdisjoint)
+    return table[fit]
+
+
+def _dated(table: pd.DataFrame, where: str, lag: int) -> tuple[pd.DataFrame, list[str]]:
+    """Read the dates; the day from which a filing counts is the latest of them and the lag."""
+    problems, days = list[str](), {}
+    for name in (n for n in ("date", *STAMPS) if n in table):
+        days[name], wrong = as_days(table[name])
+        why = f"whose {name} is not written as 2013-06-30"
+        problems += _rows(where, why, wrong, table[name])
+    if not days:
+        return table, problems
+    last = pd.DataFrame(days).max(axis=1)
+    late = pd.Series(False, index=table.index)
+    for name in set(STAMPS) & set(days):
+        late |= days[name].notna()
+    return table.assign(date=last.where(~late, last + pd.Timedelta(days=lag))), problems
 
 
 def _rows(

@@ -100,6 +100,8 @@ def _format(columns: pd.Index) -> tuple[str, tuple[str, str, str, str]]:
 def _returns(column: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
     """Read returns; second, which cells hold something that is neither number nor code."""
     numbers, wrong = as_numbers(column)
+    if not wrong.any():
+        return numbers.where(numbers > MISSING_FROM), wrong
     letter = as_text(column).str.upper().str.lstrip(".").isin(MISSING)
     return numbers.where(numbers > MISSING_FROM), wrong & ~letter
 

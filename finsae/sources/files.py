@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from finsae.checks import DataError, nearest
-from finsae.sources.companies import clean_companies
+from finsae.filings import keyed, known_by, of_companies, to_companies
+from finsae.sources.companies import LAG, clean_companies
 from finsae.sources.edgar import is_edgar_corpus, read_edgar_corpus
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
@@ -39,18 +40,22 @@ def read_universe(
     events: str | Path | None = None,
     codes: str | Path | None = None,
     repair: bool = True,
-    currency: str | None = None,
-    zone: str | None = None,
+    lag: int = LAG,
 ) -> Universe:
     """Read a universe from files; all their problems are said at once.
+
+    A file with several dated rows per ticker is one of filings: a company is its CIK, closes and
+    events come to it by the tickers it had, and the universe tells what was known at a date
+    (`Universe.as_of`, `Universe.described`).
 
     Parameters
     ----------
     companies : path
         CSV or parquet: ``ticker, description``, optionally ``name, sic, sic_date, cik, date`` (the
-        day the description was public) and ``permno``; other columns are kept. With ``sic_date`` a
-        company may have several rows, see `finsae.sources.companies.clean_companies`. Or filings
-        as `read_edgar_corpus` reads them: the last of each company counts.
+        day from which the description counts) or ``filed, accepted`` (it counts `lag` days after),
+        and ``permno``; other columns are kept. A company may have several rows, of filings or of
+        codes, see `finsae.sources.companies.clean_companies`. Or filings as `read_edgar_corpus`
+        reads them: the last of each company counts.
     prices : path, optional
         CSV or parquet of daily closes, wide (dates x tickers) or long (``date, ticker, close``), a
         CRSP file, or returns, see `finsae.sources.prices.clean_prices`. Companies without prices
@@ -63,8 +68,9 @@ def read_universe(
         description's date.
     repair : bool
         Whether price hygiene mends what the vendor got wrong; events are applied either way.
-    currency, zone : str, optional
-        Which currency's closes to take; the market's time zone, for stamps in UTC.
+    lag : int
+        Days after its acceptance from which a filing counts. The default is the next day: EDGAR
+        accepts until ten in the evening, hours after the day's last close.
 
     Raises
     ------
@@ -72,25 +78,33 @@ def read_universe(
         With one line per problem.
     """
     problems: list[str] = []
-    table = _clean(companies, clean_companies, problems)
-    market = None if prices is None else _market(prices, problems, currency=currency, zone=zone)
+    table = _clean(companies, partial(clean_companies, lag=lag), problems, _read_companies)
+    market = None if prices is None else _market(prices, problems)
     happened = _events(events, problems)
     dated = _codes(codes, problems)
     if problems or table is None:
         raise DataError(problems)
     notes = list(table.attrs.pop("notes", []))
     if dated is not None:
-        table = table.assign(sic=codes_as_of(dated, _days(table)))
+        table["sic"] = _sic_of_the_day(dated, table)
     facts: dict[str, object] = {"source": "files", "companies": _hash(companies, table)}
     facts |= {
         name: hash_file(path) for name, path in (("events", events), ("codes", codes)) if path
     }
+    filings = None
+    if not table.index.is_unique:
+        filings = keyed(table.reset_index())
+        table = known_by(filings)
+        facts["lag"] = lag
     if market is None:
-        return Universe.build(table, provenance=facts | ({"notes": notes} if notes else {}))
+        said = {"notes": notes} if notes else {}
+        return Universe.build(table, filings=filings, provenance=facts | said)
     assert prices is not None
+    if filings is not None and happened is not None:
+        happened = of_companies(happened, filings)
     priced = Priced(market, _mender(happened, repair=repair), Path(prices).name)
     facts |= {"prices": hash_file(prices), "repaired": repair}
-    return priced.universe(table, facts, notes=notes)
+    return priced.universe(table, facts, filings=filings, notes=notes)
 
 
 class Priced(NamedTuple):
@@ -101,9 +115,16 @@ class Priced(NamedTuple):
     where: str
 
     def universe(
-        self, companies: pd.DataFrame, facts: Mapping[str, object], *, notes: Sequence[str] = ()
+        self,
+        companies: pd.DataFrame,
+        facts: Mapping[str, object],
+        *,
+        filings: pd.DataFrame | None = None,
+        notes: Sequence[str] = (),
     ) -> Universe:
         """Join companies and prices; those without a price are dropped and listed.
+
+        A company with several filings has the closes of the tickers it had.
 
         Raises
         ------
@@ -112,6 +133,9 @@ class Priced(NamedTuple):
         """
         closes, monthly = _by_company(self.market, companies, self.where)
         daily = monthly is None
+        if filings is not None:
+            closes = to_companies(closes, filings)
+            monthly = None if monthly is None else to_companies(monthly, filings)
         table, dropped = with_prices(companies, closes if monthly is None else monthly, self.where)
         made: dict[str, object] = {**facts, "dropped": dropped, "layout": self.market.layout}
         if self.market.currency:
@@ -122,6 +146,7 @@ class Priced(NamedTuple):
             closes[table.index],
             monthly=None if monthly is None else monthly[table.index],
             mender=self.mender if daily else None,
+            filings=filings,
             provenance=made | ({"notes": said} if said else {}),
         )
 
@@ -138,8 +163,10 @@ def open_prices(
 
     Parameters
     ----------
-    path, events, repair, currency, zone
+    path, events, repair
         As `read_universe`.
+    currency, zone : str, optional
+        Which currency's closes to take; the market's time zone, for stamps in UTC.
 
     Raises
     ------
@@ -271,10 +298,18 @@ def _of_year(table: pd.DataFrame, where: str, year: int | None) -> pd.DataFrame:
     return latest
 
 
-def _clean(path: str | Path, cleaner: Cleaner, problems: list[str]) -> pd.DataFrame | None:
+def _read_companies(path: str | Path) -> pd.DataFrame:
+    return read_edgar_corpus(path, latest=True) if is_edgar_corpus(path) else read_table(path)
+
+
+def _clean(
+    path: str | Path,
+    cleaner: Cleaner,
+    problems: list[str],
+    read: Callable[[str | Path], pd.DataFrame] = read_table,
+) -> pd.DataFrame | None:
     try:
-        corpus = cleaner is clean_companies and is_edgar_corpus(path)
-        table = read_edgar_corpus(path, latest=True) if corpus else read_table(path)
+        table = read(path)
     except DataError as error:
         problems += error.problems
         return None
@@ -284,7 +319,11 @@ def _clean(path: str | Path, cleaner: Cleaner, problems: list[str]) -> pd.DataFr
 
 
 def _market(
-    path: str | Path, problems: list[str], *, currency: str | None, zone: str | None
+    path: str | Path,
+    problems: list[str],
+    *,
+    currency: str | None = None,
+    zone: str | None = None,
 ) -> Market | None:
     try:
         found = clean_prices(read_table(path), Path(path).name, currency=currency, zone=zone)
@@ -303,10 +342,12 @@ def _codes(path: str | Path | None, problems: list[str]) -> pd.DataFrame | None:
         return None
 
 
-def _days(table: pd.DataFrame) -> pd.Series[pd.Timestamp]:
-    if "date" in table:
-        return table["date"]
-    return pd.Series(pd.NaT, index=table.index)
+def _sic_of_the_day(codes: pd.DataFrame, table: pd.DataFrame) -> pd.Series[Any]:
+    """Codes in force on the descriptions' dates; by permno where the codes are of permnos."""
+    days = table["date"] if "date" in table else pd.Series(pd.NaT, index=table.index)
+    if "permno" in table and not set(table.index) & set(codes["ticker"]):
+        days = days.set_axis(as_text(table["permno"]))
+    return codes_as_of(codes, days).set_axis(table.index)
 
 
 def _by_company(

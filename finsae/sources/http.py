@@ -11,11 +11,11 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -65,7 +65,7 @@ class Manners:
     limit : int
         Most bytes of a body, unpacked.
     sleep : callable, optional
-        How a pause before another try is made; default: wait, until `Client.stop`.
+        How a pause before another try is made; default: wait, unless `Client.stopped`.
     """
 
     per_second: float = 10.0
@@ -101,7 +101,7 @@ class Client:
     cache : path
         Folder of raw bytes.
     context : ssl.SSLContext, optional
-        Certificates to trust; default the system's.
+        Certificates to trust; default the system's. Proxies are those of the environment.
     manners : Manners
         Rate, patience and limits.
 
@@ -128,6 +128,7 @@ class Client:
         self.cache = RawCache(cache, limit=self.manners.limit)
         self.sent = self.found = 0
         self._stopped = Event()
+        self._counting = Lock()
         self._until = 0.0
         self.damaged: list[str] = []
         trusted = context or ssl.create_default_context()
@@ -161,7 +162,8 @@ class Client:
         url = self.url(path, params)
         kept = self.cache.read(url, since=since)
         if kept.body is not None:
-            self.found += 1
+            with self._counting:
+                self.found += 1
             return kept.body
         if kept.damaged:
             self.damaged.append(url)
@@ -189,9 +191,14 @@ class Client:
         query = f"?{urlencode(params)}" if params else ""
         return f"{self.base}/{path.lstrip('/')}{query}"
 
-    def stop(self) -> None:
-        """Let no thread wait or ask any longer; each that would raises `FetchError`."""
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let no thread wait or ask within the block; each that would raises `FetchError`."""
         self._stopped.set()
+        try:
+            yield
+        finally:
+            self._stopped.clear()
 
     def _fetch(self, url: str) -> bytes:
         pause, last = 1.0, _PassingError("no try")
@@ -243,7 +250,8 @@ class Client:
             if 0 < wait <= apart:
                 time.sleep(wait)
             mark.touch()
-            self.sent += 1
+            with self._counting:
+                self.sent += 1
             os.utime(mark, (time.time(),) * 2)  # the file system's own clock ticks too coarsely
 
     def _ask(self, url: str) -> tuple[bytes, str | None]:

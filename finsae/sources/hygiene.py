@@ -13,12 +13,12 @@ import pandas as pd
 
 from finsae.checks import DataError
 from finsae.sources.events import CONFIRMED, apply_events
-from finsae.sources.jumps import WINDOW, Closes, Limits, blocks, counted, mend
+from finsae.sources.jumps import WINDOW, Closes, Limits
+from finsae.sources.mending import counted, mend
+from finsae.sources.suspects import LIVELY, Row, swapped, unsettled
 
-Row = tuple[str, pd.Timestamp, str, float, str]
 LOG_COLUMNS = ["ticker", "date", "kind", "factor", "action"]
 ROUNDS = 10  # mending one close can uncover the next; three rounds are the rule
-LIVELY = 0.05  # a company that stands still every twentieth day says nothing by standing still
 
 
 def repair(
@@ -28,8 +28,10 @@ def repair(
 
     In this order: events of the file; closes repeated from the day before by many companies at
     once; stale runs; one-day wrong closes and short wrong runs (they reverse); persistent jumps at
-    an exact split ratio, by which all earlier closes are divided. The rest is listed: moves that
-    stay suspicious, and gaps (they stay missing: a return across a gap belongs to no single day).
+    an exact split ratio, by which all earlier closes are divided. The rest is listed and left as it
+    is: companies that take each other's level (swapped tickers), days that repeat an earlier one,
+    short runs of equal closes, moves that stay suspicious (a spin-off is one of them), and gaps
+    (they stay missing: a return across a gap belongs to no single day).
 
     Without events, a second repair changes nothing. Events belong to raw closes: do not apply them
     twice.
@@ -41,7 +43,7 @@ def repair(
     events : DataFrame, optional
         ``ticker, date, kind, factor``, see `finsae.sources.events`.
     limits : Limits, optional
-        What counts as evidence.
+        What counts as evidence, and which kinds are looked for.
 
     Returns
     -------
@@ -60,16 +62,35 @@ def repair(
     _check(prices)
     if prices.empty:
         return prices.astype(float), pd.DataFrame(columns=LOG_COLUMNS)
-    rows = list[Row]()
-    values = prices.to_numpy(dtype=float, copy=True)
-    closes = Closes(values, prices.index, prices.columns)
-    if events is not None:
-        corrected, used = apply_events(prices, events)
-        values[:] = corrected.to_numpy()
-        closes.confirm(used[used["kind"] == CONFIRMED])
-        rows += used.itertuples(index=False, name=None)
+    closes, rows = _with_events(prices, events)
     rows += _repeated(closes, limits) + _stale(closes, limits)
-    columns = np.arange(values.shape[1])
+    exchanged = swapped(closes, limits)
+    rows += _mended(closes, limits)
+    rows += _stale(closes, limits)  # two levels of a penny share made one
+    settled = {row[:2] for row in rows}
+    listed = unsettled(closes, prices, exchanged, limits=limits)
+    log = pd.DataFrame(
+        rows + [row for row in listed if row[:2] not in settled], columns=LOG_COLUMNS
+    ).astype({"factor": float})
+    log = log.sort_values(["ticker", "date", "kind"], kind="stable").reset_index(drop=True)
+    return pd.DataFrame(closes.values, index=prices.index, columns=prices.columns), log
+
+
+def _with_events(prices: pd.DataFrame, events: pd.DataFrame | None) -> tuple[Closes, list[Row]]:
+    """Apply the file's events first: they are no part of the market's move."""
+    if events is None:
+        values = prices.to_numpy(dtype=float, copy=True)
+        return Closes(values, prices.index, prices.columns), []
+    corrected, used = apply_events(prices, events)
+    closes = Closes(corrected.to_numpy(copy=True), prices.index, prices.columns)
+    closes.confirm(used[used["kind"] == CONFIRMED])
+    return closes, list(used.itertuples(index=False, name=None))
+
+
+def _mended(closes: Closes, limits: Limits) -> list[Row]:
+    """Mend jumps until there is nothing to mend."""
+    rows = list[Row]()
+    columns = np.arange(closes.values.shape[1])
     for _ in range(ROUNDS):
         found = mend(closes, columns, limits)
         if not found:
@@ -78,14 +99,7 @@ def repair(
         for column, mended in found.items():
             ticker = closes.tickers[column]
             rows += [(ticker, closes.dates[row], *what) for row, *what in mended]
-    rows += _stale(closes, limits)  # two levels of a penny share made one
-    settled = {row[:2] for row in rows}
-    listed = _suspects(closes, limits) + _gaps(closes, prices)
-    log = pd.DataFrame(
-        rows + [row for row in listed if row[:2] not in settled], columns=LOG_COLUMNS
-    ).astype({"factor": float})
-    log = log.sort_values(["ticker", "date", "kind"], kind="stable").reset_index(drop=True)
-    return pd.DataFrame(values, index=prices.index, columns=prices.columns), log
+    return rows
 
 
 def _check(prices: pd.DataFrame) -> None:
@@ -107,9 +121,12 @@ def _repeated(closes: Closes, limits: Limits) -> list[Row]:
     """Set missing the closes that many companies at once repeat from the day before.
 
     How many stand still by chance is inversely proportional to how much closes move that day, so
-    the usual count is carried from the days around by the median size of a move. A company that
+    the usual count is carried from the days around by the median size of a move (as it is, where
+    nobody moves: the whole day is a repeat). A company that
     stands still on its own more often than the fault strikes is left as it is.
     """
+    if "repeated" not in limits.kinds:
+        return []
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.abs(np.diff(np.log(closes.values.astype(np.float32)), axis=0))
     same = closes.values[1:] == closes.values[:-1]
@@ -117,9 +134,10 @@ def _repeated(closes: Closes, limits: Limits) -> list[Row]:
     lively = still < LIVELY
     count = pd.Series(same[:, lively].sum(axis=1), dtype=float)
     moved = pd.DataFrame(np.where(size > 0, size, np.nan)[:, lively]).median(axis=1)
-    usual = (count * moved).rolling(
-        2 * WINDOW + 1, center=True, min_periods=WINDOW
-    ).median() / moved
+    usual = (count * moved).rolling(2 * WINDOW + 1, center=True, min_periods=WINDOW).median()
+    usual = (usual / moved).fillna(
+        count.rolling(2 * WINDOW + 1, center=True, min_periods=1).median()
+    )
     rows = list[Row]()
     for day in np.flatnonzero((count - usual) > limits.repeats * np.sqrt(usual + 1)):
         struck = (count[day] - usual[day]) / lively.sum()
@@ -143,31 +161,4 @@ def _stale(closes: Closes, limits: Limits) -> list[Row]:
                 action = f"{counted(int(stop - start))} set missing that repeat the one before"
                 date = closes.dates[int(start) + 1]
                 rows.append((closes.tickers[column], date, "stale", np.nan, action))
-    return rows
-
-
-def _suspects(closes: Closes, limits: Limits) -> list[Row]:
-    """List the large moves that stay."""
-    rows = list[Row]()
-    for block in blocks(np.arange(closes.values.shape[1])):
-        move, apart = closes.moves(block)
-        before = np.maximum(np.arange(len(move))[:, None] - apart, 0)
-        raw = move + closes.market[:, None] - closes.market[before]
-        for row, column in np.argwhere(np.abs(raw) >= limits.suspect):
-            action = f"left as it is (log return {raw[row, column]:+.3f})"
-            ticker = closes.tickers[block[column]]
-            rows.append((ticker, closes.dates[row], "suspect", np.nan, action))
-    return rows
-
-
-def _gaps(closes: Closes, prices: pd.DataFrame) -> list[Row]:
-    """List the gaps inside a company's closes as they were given."""
-    rows = list[Row]()
-    there = prices.notna().to_numpy(dtype=bool)
-    for column in np.flatnonzero((~there).any(axis=0)):
-        own = np.flatnonzero(there[:, column])
-        for at in np.flatnonzero(np.diff(own) > 1):
-            action = f"{counted(int(own[at + 1] - own[at] - 1))} missing, left missing"
-            date = closes.dates[own[at] + 1]
-            rows.append((closes.tickers[column], date, "gap", np.nan, action))
     return rows

@@ -1,4 +1,4 @@
-"""Jumps of closes: which are a vendor's, and what the closes should have been."""
+"""Jumps of closes: how large, how usual, how lasting they are."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from finsae.checks import one_of
+
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
-Found = tuple[int, str, float, str]  # row, kind, factor, action
 
-RATIOS = np.array([2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 20, 25, 30, 40, 50, 100], dtype=float)
-"""Split ratios, and the squares that arise where one is applied twice or the wrong way round."""
-THREE_FOR_TWO = 1.5
 WINDOW = 20  # closes on either side from which a company's usual daily move is taken
 LEAST_MOVE = 0.003  # floor of that usual move: pegged and rarely traded closes have a median of 0
 LONGEST_GAP = 5  # rows without a close, after which a jump says little
@@ -23,15 +21,23 @@ AFTERMATH = 5  # closes after a jump that must be as quiet as ever if it was a s
 COMPANIES_FOR_MARKET = 20  # with fewer, the median move is mostly the company's own
 COLUMNS_AT_ONCE = 256  # companies per pass: bounds memory to some tens of MB
 
+MENDED = ("repeated", "stale", "wrong_close", "wrong_run", "split")
+LISTED = ("swapped", "duplicate", "equal", "suspect", "gap")
+KINDS = (*MENDED, *LISTED)
+"""What hygiene looks for: what it mends, and what it lists and leaves as it is."""
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What counts as evidence. Sizes are log moves less the market's (the median company's).
+    """What is looked for, and what counts as evidence.
 
-    A usual move is the robust standard deviation of the 40 moves around.
+    Sizes are log moves less the market's (the median company's). A usual move is the robust
+    standard deviation of the 40 moves around.
 
     Attributes
     ----------
+    kinds : tuple of str
+        Which of `KINDS` are looked for.
     jump : float
         Smallest move looked at: a close wrong by 20 % (0.182) less an ordinary opposite move.
     tick : float
@@ -49,18 +55,40 @@ class Limits:
         moves: both the split and the day's own move are in it.
     quiet : float
         The mean of the five moves after a split is at most this many usual moves: news echoes.
+    reverse : float
+        A close that is so many times the one before, and stays there, is a reverse split whatever
+        its ratio and the company: news does not make a price fivefold in a day.
+    hush : float
+        After a 3:2 split the median move is at least this share of what it was before.
     run : int
         Longest wrong run in rows, if it shows a split ratio; a third of it otherwise.
     stale : int
         Shortest run of identical closes called stale. Pairs and threes are daily bread at low
         prices, fours and fives occur (and were confirmed by second sources).
+    equal : int
+        Shortest run of identical closes that is listed, of a company that hardly ever stands still.
     repeats : float
         A day repeats closes if so many more companies than usual are unchanged, in standard
         deviations of a Poisson count.
+    duplicate : float
+        A day is listed as a duplicate of one of the ten before if at least this share of all
+        closes agrees, and so many more than usual as `repeats` says.
+    same_level : float
+        Two companies are listed as swapped if both jump on a day, each to the other's level up to
+        so many usual moves.
     suspect : float
-        Log returns of this size that stay are listed.
+        Log returns of this size that stay are listed. So are smaller ones that look like a split
+        but for their ratio (`jump`, `split`, `quiet`), as a spin-off does.
+    doubtful : float
+        And so are jumps that the next close takes back, if both are at least this many usual moves.
+
+    Raises
+    ------
+    DataError
+        If a kind is unknown.
     """
 
+    kinds: tuple[str, ...] = KINDS
     jump: float = 0.15
     tick: float = 10.0
     undone: float = 0.25
@@ -68,19 +96,43 @@ class Limits:
     calm: float = 0.025
     off: float = 0.055
     quiet: float = 2.0
+    reverse: float = 5.0
+    hush: float = 0.33
     run: int = 15
     stale: int = 10
+    equal: int = 5
     repeats: float = 6.0
+    duplicate: float = 0.05
+    same_level: float = 5.0
     suspect: float = 0.30
+    doubtful: float = 3.0
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            one_of("kind", kind, KINDS)
 
 
 class Jump(NamedTuple):
-    """A large move: its row, its size, the usual move around it, the mean move after it."""
+    """A large move.
+
+    Attributes
+    ----------
+    row : int
+    move : float
+    usual : float
+        The company's usual move around it.
+    after : float
+        The mean of the five moves after it.
+    hush : float
+        The median of the 20 moves after it by that of the 20 before, the market's included: a
+        company that is bid for hardly moves any more.
+    """
 
     row: int
     move: float
     usual: float
     after: float
+    hush: float
 
 
 class Closes:
@@ -90,6 +142,7 @@ class Closes:
         self.values, self.dates, self.tickers = values, pd.DatetimeIndex(dates), list(tickers)
         self.market = _market(values)
         self.confirmed: set[tuple[int, int]] = set()  # row, column of moves known to be true
+        self.swapped: set[tuple[int, int]] = set()  # row, column of moves to another's level
 
     def confirm(self, events: pd.DataFrame) -> None:
         """Take the moves at the given tickers and dates for true."""
@@ -115,35 +168,6 @@ def blocks(columns: Places) -> list[Places]:
     return [columns[at : at + COLUMNS_AT_ONCE] for at in range(0, len(columns), COLUMNS_AT_ONCE)]
 
 
-def mend(closes: Closes, columns: Places, limits: Limits) -> dict[int, list[Found]]:
-    """Mend the jumps of some companies in place, once.
-
-    Per company, of the first of these that there are: one-day wrong closes; wrong runs; splits.
-    What is mended changes what the rest looks like, so the rest is for the next call.
-
-    Returns
-    -------
-    dict
-        Column to what was found: row, kind, factor, action.
-    """
-    found = {}
-    for block in blocks(columns):
-        for column, every in _jumps(closes, block, limits).items():
-            line = closes.values[:, column]
-            jumps = [jump for jump in every if (jump.row, column) not in closes.confirmed]
-            mended = _runs(line, jumps, limits, longest=1)
-            mended = mended or _runs(line, jumps, limits, longest=limits.run)
-            mended = mended or _splits(line, jumps, limits)
-            if mended:
-                found[column] = mended
-    return found
-
-
-def counted(closes: int) -> str:
-    """Write a number of closes."""
-    return "1 close" if closes == 1 else f"{closes} closes"
-
-
 def _market(values: Floats) -> Floats:
     """Cumulated median log return over companies; 0 where fewer than 20 have one."""
     returns = pd.DataFrame(np.diff(np.log(values.astype(np.float32)), axis=0))
@@ -152,107 +176,65 @@ def _market(values: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(median)])
 
 
-def _jumps(closes: Closes, block: Places, limits: Limits) -> dict[int, list[Jump]]:
-    """Jumps of each company that has one, in order of time."""
+def find_jumps(closes: Closes, block: Places, limits: Limits) -> dict[int, list[Jump]]:
+    """Find the jumps of each company that has one, in order of time."""
     move, apart = closes.moves(block)
     large = (np.abs(move) >= limits.jump) & (apart <= LONGEST_GAP)
     found: dict[int, list[Jump]] = {}
     for at in np.flatnonzero(large.any(axis=0)):
         rows = np.flatnonzero(np.isfinite(move[:, at]))
-        sizes = np.pad(np.abs(move[rows, at]), WINDOW, constant_values=np.nan)
+        market = closes.market[rows] - closes.market[rows - apart[rows, at]]
         places = np.flatnonzero(large[rows, at])
-        around = sizes[places[:, None] + np.arange(2 * WINDOW + 1)]
-        around[:, WINDOW] = np.nan
+        around = _around(np.abs(move[rows, at]), places)
         enough = np.isfinite(around).sum(axis=1) >= WINDOW // 2
         places, around = places[enough], around[enough]
         if not len(places):
             continue
         usual = np.maximum(1.4826 * np.nanmedian(around, axis=1), LEAST_MOVE)
         after = around[:, WINDOW + 1 : WINDOW + 1 + AFTERMATH].mean(axis=1)
-        columns = (rows[places], move[rows[places], at], usual, after)
+        hush = _hush(_around(np.abs(move[rows, at] + market), places))
+        columns = (rows[places], move[rows[places], at], usual, after, hush)
         found[int(block[at])] = [
             Jump(int(row), *map(float, others)) for row, *others in zip(*columns, strict=True)
         ]
     return found
 
 
-def _runs(line: Floats, jumps: list[Jump], limits: Limits, *, longest: int) -> list[Found]:
-    """Mend closes between two jumps that take each other back."""
-    found, at = list[Found](), 0
-    while at < len(jumps):
-        first, at = jumps[at], at + 1
-        for later in range(at, len(jumps)):
-            second = jumps[later]
-            days = int(np.isfinite(line[first.row : second.row]).sum())
-            if days > longest:
-                break
-            if _undone(first, second, limits):
-                mended = _put_right(line, first, second, days=days, limits=limits)
-                if mended:
-                    found.append(mended)
-                    at = later + 1
-                    break
-    return found
+def _around(sizes: Floats, places: Places) -> Floats:
+    """Sizes of the 20 moves before and after each place, NaN at the place itself."""
+    padded = np.pad(sizes, WINDOW, constant_values=np.nan)
+    around: Floats = padded[places[:, None] + np.arange(2 * WINDOW + 1)]
+    around[:, WINDOW] = np.nan
+    return around
 
 
-def _undone(first: Jump, second: Jump, limits: Limits) -> bool:
-    smaller = min(abs(first.move), abs(second.move))
-    large = smaller >= limits.tick * max(first.usual, second.usual)
-    return large and abs(first.move + second.move) <= limits.undone * smaller
-
-
-def _put_right(
-    line: Floats, first: Jump, second: Jump, *, days: int, limits: Limits
-) -> Found | None:
-    """Multiply wrong closes by the split ratio they show; without one, set them missing."""
-    span = slice(first.row, second.row)
-    kind = "wrong_close" if days == 1 else "wrong_run"
-    size, usual = (first.move - second.move) / 2, max(first.usual, second.usual)
-    ratio = _nearest_ratio(size, min(max(0.02, 2 * usual), 0.05))
-    if ratio:
-        line[span] *= ratio
-        return first.row, kind, ratio, f"{counted(days)} x {ratio:g}"
-    if days == 1 or (abs(size) >= limits.split * usual and 3 * days <= limits.run):
-        line[span] = np.nan
-        return first.row, kind, np.nan, f"{counted(days)} set missing"
-    return None
-
-
-def _splits(line: Floats, jumps: list[Jump], limits: Limits) -> list[Found]:
-    """Divide the closes before a lone, lasting jump at a split ratio by the ratio."""
-    found = []
-    for jump in jumps:
-        lone = all(abs(other.row - jump.row) > WINDOW for other in jumps if other is not jump)
-        ratio = _split_ratio(jump, limits) if lone else 0.0
-        if ratio:
-            line[: jump.row] /= ratio
-            earlier = counted(int(np.isfinite(line[: jump.row]).sum()))
-            found.append((jump.row, "split", ratio, f"{earlier} before / {ratio:g}"))
-    return found
-
-
-def _split_ratio(jump: Jump, limits: Limits) -> float:
-    """Ratio by which the log return is to be corrected, or 0.
-
-    News moves a price by 40 % now and then and by 100 % hardly ever; so 3:2 must be met within one
-    usual move, by a company that is calmer still before and after.
-    """
-    quiet = jump.after <= limits.quiet * jump.usual  # never where fewer than five closes follow
-    if abs(jump.move) < limits.split * jump.usual or not quiet:
-        return 0.0
-    if jump.usual > limits.calm and jump.move < np.log(5):
-        return 0.0
-    off = min(max(0.02, 5 * jump.usual), limits.off * abs(jump.move))
-    ratio = _nearest_ratio(jump.move, off)
-    calmer = abs(jump.move) >= 1.5 * limits.split * jump.usual
-    if not ratio and calmer and 1.33 * jump.after <= limits.quiet * jump.usual:
-        close = abs(abs(jump.move) - np.log(THREE_FOR_TWO)) <= min(jump.usual, off)
-        ratio = float(THREE_FOR_TWO ** -np.sign(jump.move)) if close else 0.0
+def _hush(around: Floats) -> Floats:
+    """Median size after by that before; 1 where either side has fewer than ten moves."""
+    before, after = around[:, :WINDOW], around[:, WINDOW + 1 :]
+    few = np.minimum(np.isfinite(before).sum(axis=1), np.isfinite(after).sum(axis=1)) < WINDOW // 2
+    ratio = np.ones(len(around))
+    some = ~few
+    medians = [np.nanmedian(part[some], axis=1) for part in (before, after)]
+    ratio[some] = medians[1] / np.maximum(medians[0], LEAST_MOVE)
     return ratio
 
 
-def _nearest_ratio(move: float, tolerance: float) -> float:
-    """Ratio that undoes a log move (2 for a fall by half), or 0 if none is within tolerance."""
-    off = np.abs(np.log(RATIOS) - abs(move))
-    best = int(off.argmin())
-    return float(RATIOS[best] ** -np.sign(move)) if off[best] <= tolerance else 0.0
+def undone(first: Jump, second: Jump, limits: Limits, *, times: float) -> bool:
+    """Whether a jump takes back another, both of so many usual moves."""
+    smaller = min(abs(first.move), abs(second.move))
+    large = smaller >= times * max(first.usual, second.usual)
+    return large and abs(first.move + second.move) <= limits.undone * smaller
+
+
+def lone(jump: Jump, jumps: list[Jump], limits: Limits) -> bool:
+    """Whether no other jump is near; in a calm company, none of a third of its size."""
+    counts = abs(jump.move) / 3 if jump.usual <= limits.calm else 0.0
+    others = (other for other in jumps if other is not jump and abs(other.move) >= counts)
+    return all(abs(other.row - jump.row) > WINDOW for other in others)
+
+
+def lasting(jump: Jump, limits: Limits) -> bool:
+    """Whether a jump is too large for the company, and followed by what is usual for it."""
+    # never where fewer than five closes follow: the mean is missing then
+    quiet = jump.after <= limits.quiet * jump.usual
+    return quiet and abs(jump.move) >= limits.split * jump.usual

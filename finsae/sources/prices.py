@@ -17,6 +17,7 @@ from finsae.universe import monthly_returns
 
 LONG = ("date", "ticker", "close")
 RETURNS = ("ret", "return")
+ADJUSTED = ("adj close", "adj_close", "adjclose", "adjusted_close")
 DATES = ("date", "", "unnamed: 0", "index", "timestamp", "datetime", "day", "month")
 MOST_LONG_COLUMNS = 12  # date, ticker, open, high, low, close, volume, ...
 NO_DAY = "dates that are empty or not written as 2013-06-30"
@@ -75,8 +76,9 @@ def clean_prices(
     Parameters
     ----------
     table : DataFrame
-        Closes, long (``date, ticker, close``, optionally ``currency``) or wide (a column of dates,
-        then one per ticker); returns, long (``date, ticker, ret``) or, of months, wide; or a CRSP
+        Closes, long (``date, ticker, close``, optionally ``currency``; ``adj close`` counts where
+        it is there) or wide (a column of dates, then one per ticker, or what yfinance saves);
+        returns, long (``date, ticker, ret``) or, of months, wide; or a CRSP
         file (`finsae.sources.crsp`). Returns are simple ones, as fractions.
     where : str
         The file's name, for the messages.
@@ -86,7 +88,7 @@ def clean_prices(
         The market's time zone, for stamps in UTC: "Asia/Tokyo". Without it a day is the one
         written.
     """
-    long = known_names(table, (*LONG, *RETURNS, "currency", "month"))
+    long = known_names(table, (*LONG, *RETURNS, *ADJUSTED, "currency", "month"))
     if is_crsp(table.columns):
         found = _crsp(table, where)
     elif len(long.columns) <= MOST_LONG_COLUMNS and {"ticker", "close"} & set(long.columns):
@@ -136,6 +138,9 @@ def _from_returns(read: Returns, where: str, permnos: dict[str, list[str]] | Non
 
 
 def _long(table: pd.DataFrame, where: str, *, currency: str | None, zone: str | None) -> Market:
+    for name in ADJUSTED:
+        if name in table:
+            table = table.assign(close=table[name])
     value = next((name for name in ("close", *RETURNS) if name in table), "close")
     date = "month" if "month" in table and "date" not in table else "date"
     absent = [name for name in (date, "ticker", value) if name not in table]
@@ -178,7 +183,7 @@ def _from_cells(cells: pd.DataFrame, where: str, *, value: str, months: bool) ->
     named = cells["currency"].iloc[0] if len(cells) else UNKNOWN
     # pivot_table would aggregate and drop what is empty; here each cell occurs once
     frame = cells.pivot(index="day", columns="key", values="value")  # noqa: PD010
-    order = list(dict.fromkeys(cells["key"]))
+    order = cells["key"].drop_duplicates().tolist()
     closes = frame.sort_index()[order].rename_axis("date").rename_axis(columns=None)
     return Market(closes, None, "long", None if named == UNKNOWN else str(named))
 
@@ -258,8 +263,11 @@ def _wide(table: pd.DataFrame, where: str, zone: str | None) -> Market:
         return Market(table, problems=problems)
     frame = values[filled].set_axis(pd.DatetimeIndex(days[filled], name="date"), axis=0)
     frame = frame.sort_index()
-    if not returns:
-        return Market(frame, None, "wide")
+    return _wide_returns(frame, where) if returns else Market(frame, None, "wide")
+
+
+def _wide_returns(frame: pd.DataFrame, where: str) -> Market:
+    """Lay out simple returns of months, months x tickers."""
     long = frame.melt(ignore_index=False, var_name="key", value_name="ret").dropna()
     long = long.rename_axis("day").reset_index().sort_values(["key", "day"], ignore_index=True)
     found = _from_returns(Returns(long, True, "monthly returns, wide", [], []), where)

@@ -85,7 +85,8 @@ def monthly_log_returns(read: Returns) -> pd.DataFrame:
 
 def once_a_month(read: pd.DataFrame) -> bool:
     """Whether no key of ``key, day`` has two rows in a month, and some key has several months."""
-    sizes = read.groupby(["key", read["day"].dt.to_period("M")]).size()
+    month = 12 * read["day"].dt.year + read["day"].dt.month
+    sizes = read.groupby(["key", month]).size()
     return len(sizes) > read["key"].nunique() and int(sizes.max()) == 1
 
 

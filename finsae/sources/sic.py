@@ -14,6 +14,15 @@ NOTHING = ("", "nan", "na", "n/a", "none", "null", "-")
 # Codes below 1000 begin with a zero, and only these major groups do.
 WITH_ZERO = ("01", "02", "07", "08", "09")
 CODE_COLUMNS = ("ticker", "date", "sic")
+# The same in CRSP's stock files and in its histories of names, where companies are permnos.
+CRSP_COLUMNS = {
+    "permno": "ticker",
+    "dlycaldt": "date",
+    "mthcaldt": "date",
+    "secinfostartdt": "date",
+    "namedt": "date",
+    "siccd": "sic",
+}
 
 
 class Codes(NamedTuple):
@@ -68,13 +77,14 @@ def read_codes(path: str | Path) -> pd.DataFrame:
     ----------
     path : path
         CSV or parquet ``ticker, date, sic``: one row per company and day from which the code holds
-        (a filing's date, CRSP's ``secinfostartdt``).
+        (a filing's date). Or a CRSP file with ``permno`` and ``siccd``, of whose daily or monthly
+        rows those count where the code changes.
 
     Returns
     -------
     DataFrame
         ``ticker, date, sic``, sorted by company and date; rows without a code say that the company
-        had none from then on.
+        had none from then on. Of a CRSP file ``ticker`` holds permnos.
 
     Raises
     ------
@@ -82,7 +92,11 @@ def read_codes(path: str | Path) -> pd.DataFrame:
         With one line per problem.
     """
     where = Path(path).name
-    table = known_names(read_table(path), CODE_COLUMNS)
+    table = known_names(read_table(path), (*CODE_COLUMNS, *CRSP_COLUMNS))
+    if {"permno", "siccd"} <= set(table.columns):
+        kept = [name for name in table.columns if name not in ("ticker", "sic")]
+        table = table[kept].rename(columns={k: v for k, v in CRSP_COLUMNS.items() if k in kept})
+        table = table.loc[:, ~table.columns.duplicated()]
     absent = [name for name in CODE_COLUMNS if name not in table]
     if absent:
         raise DataError([no_column(where, name, table) for name in absent])
@@ -99,7 +113,12 @@ def read_codes(path: str | Path) -> pd.DataFrame:
     ]
     if problems:
         raise DataError(problems)
-    return codes.drop_duplicates().sort_values(["ticker", "date"], ignore_index=True)
+    codes = codes.drop_duplicates().sort_values(["ticker", "date"], ignore_index=True)
+    before = codes[["ticker", "sic"]].shift()
+    same = (codes["ticker"] == before["ticker"]) & (
+        codes["sic"].eq(before["sic"]) | (codes["sic"].isna() & before["sic"].isna())
+    )
+    return codes[~same].reset_index(drop=True)
 
 
 def codes_as_of(codes: pd.DataFrame, days: pd.Series[Any]) -> pd.Series[Any]:

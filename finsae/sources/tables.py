@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError, nearest
@@ -66,6 +67,8 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         raise DataError(
             f"{file.name} cannot be read as parquet ({reason}): copy or make it again"
         ) from None
+    if table.columns.nlevels == 2:
+        table = _closes_of_fields(table, file.name)
     dated = isinstance(table.index, pd.DatetimeIndex)
     if dated and table.index.name is None:
         table = table.rename_axis("date")
@@ -76,7 +79,9 @@ def _read_parquet(file: Path) -> pd.DataFrame:
 def _read_csv(file: Path) -> pd.DataFrame:
     try:
         with file.open(encoding="utf-8-sig", newline="") as handle:
-            header = handle.readline()
+            header, second = handle.readline(), handle.readline()
+        if header.startswith("Price,") and second.startswith("Ticker,"):
+            return _read_fields(file)
         if not header.strip():
             raise DataError(f"{file.name} is empty, or begins with an empty line")
         delimiter = max(DELIMITERS, key=header.count)
@@ -106,6 +111,28 @@ def _read_csv(file: Path) -> pd.DataFrame:
     return table.apply(_decimal_points) if delimiter == ";" else table
 
 
+def _read_fields(file: Path) -> pd.DataFrame:
+    """Read what yfinance saves: a row of fields, one of tickers, one that names the dates."""
+    options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+    try:
+        fields = pd.read_csv(file, header=[0, 1], index_col=0, **options)  # type: ignore[call-overload]
+    except (ValueError, IndexError, KeyError) as error:
+        raise DataError(f"{file.name} is no table as yfinance saves it: {error}") from None
+    closes = _closes_of_fields(fields, file.name)
+    closes = closes[closes.index.astype(str) != "Date"]
+    return closes.rename_axis("date").reset_index()
+
+
+def _closes_of_fields(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Keep the closes, adjusted ones where there are, of columns named by field and ticker."""
+    for name in ("Adj Close", "Close"):
+        for level in (0, 1):
+            if name in table.columns.get_level_values(level):
+                closes = pd.DataFrame(table.xs(name, axis=1, level=level))
+                return closes.rename_axis(columns=None)
+    raise DataError(f'{where}: columns of two levels, none of which has "Close"')
+
+
 def _decimal_points(column: pd.Series[str]) -> pd.Series[str]:
     """Write 1.234,5 as 1234.5, in files that use the comma for nothing else."""
     comma = column.str.fullmatch(r"\s*-?\d{1,3}(\.?\d{3})*,\d+\s*")
@@ -117,6 +144,12 @@ def as_text(column: pd.Series[Any]) -> pd.Series[str]:
     """Text without blanks around it; whole numbers without ".0", missing values as ""."""
     if isinstance(column.dtype, pd.StringDtype):
         return column.fillna("").str.strip()
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        return column.astype(str)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        places, days = pd.factorize(column)  # a long table holds each day thousands of times
+        written = pd.Series(["", *map(_cell, days)], dtype=str)
+        return pd.Series(written.to_numpy()[places + 1], index=column.index, dtype=str)
     return column.astype(object).map(_cell).astype(str)
 
 

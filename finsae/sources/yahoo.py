@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from finsae.checks import DataError
 from finsae.sources.download import NoPricesError, PassingError, StopError
 from finsae.sources.http import Manners
 
+SHARE_CLASS = re.compile(r"\.([A-C])$")  # Yahoo writes BRK-B; no exchange of its is one of these
 MANNERS = Manners(per_second=2.0, tries=4, limit=64 << 20)
 INSTALL = "yfinance is not installed: pip install 'finsae[fetch]'"
 
@@ -83,7 +85,8 @@ class Yahoo:
         from yfinance.exceptions import YFException, YFRateLimitError
 
         with self._configured():
-            stock = self._yfinance.Ticker(ticker, session=self.session)
+            symbol = SHARE_CLASS.sub(r"-\1", ticker.upper())
+            stock = self._yfinance.Ticker(symbol, session=self.session)
             try:
                 table = stock.history(
                     start=start.isoformat(),
@@ -99,7 +102,7 @@ class Yahoo:
             except YFRateLimitError as error:
                 raise StopError(str(error)) from None
             except YFException as error:
-                raise NoPricesError(str(error).removeprefix(f"${ticker.upper()}: ")) from None
+                raise NoPricesError(str(error).removeprefix(f"${symbol}: ")) from None
             except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
                 # yfinance trips over answers of another shape than it expects
                 raise PassingError(f"unreadable answer ({type(error).__name__})") from None

@@ -81,6 +81,9 @@ def test_shipped_groups_are_what_their_card_says():
     card = (SHIPPED.parent / "minilm-groups" / "README.md").read_text()
     for row in group.facts_["layers"]:
         assert f"| {row['layer']} | {row['group']} | {row['fvu']:.4f} |" in card
+    for row in group.facts_["table"]:
+        assert f" | {row['amad']:.4f} | " in card
+    assert "| 2 (these) | 0.1352 | 1, 2, 3, 4; 5 | 60% |" in card
     named = group.labels_["label"]
     assert len(named) == group.latents and (~named.str.startswith(NEVER)).mean() > 0.9
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from finsae.checks import DataError
 from finsae.sources.hygiene import repair
+from finsae.sources.jumps import Limits
 
 DAYS, COMPANIES = 260, 30
 CHANGES = ["split", "wrong_close", "wrong_run", "repeated", "stale"]
@@ -217,3 +218,125 @@ def test_closes_that_cannot_be_are_refused():
         repair(prices[::-1])
     with pytest.raises(DataError, match="unique"):
         repair(prices[["C1", "C1"]])
+
+
+def test_events_are_no_part_of_the_markets_move():
+    """Most companies split on one day, as the events file says: the market did not halve."""
+    true = market(7)
+    wrong, day = true.copy(), 130
+    split = list(true.columns[:20])
+    wrong.loc[wrong.index < wrong.index[day], split] *= 2
+    events = pd.DataFrame(
+        {"ticker": split, "date": true.index[day], "kind": "split", "factor": 2.0}
+    )
+    mended, log = repair(wrong, events)
+    pd.testing.assert_frame_equal(mended, true)
+    assert set(log["kind"]) == {"split"} and len(log) == len(split)
+    assert log["ticker"].tolist() == sorted(split)
+
+
+@few
+@given(seeds, st.integers(60, DAYS - 60), st.floats(1.5, 12))
+def test_swapped_tickers_are_listed_and_not_taken_for_a_split(seed, day, apart):
+    prices = market(seed, tails=0)
+    prices["C4"] *= apart * prices["C3"].iloc[day] / prices["C4"].iloc[day]
+    wrong = prices.copy()
+    wrong.loc[wrong.index[day] :, ["C3", "C4"]] = prices.loc[
+        prices.index[day] :, ["C4", "C3"]
+    ].to_numpy()
+    mended, log = repair(wrong)
+    pd.testing.assert_frame_equal(mended, wrong)
+    assert log[["ticker", "date", "kind"]].values.tolist() == [
+        [ticker, prices.index[day], "swapped"] for ticker in ("C3", "C4")
+    ]
+    assert "takes the level of C4" in log["action"].iloc[0]
+
+
+def test_a_day_that_repeats_the_day_before_goes_missing_whole():
+    prices = market(8)
+    prices.iloc[120] = prices.iloc[119]
+    mended, log = repair(prices)
+    assert mended.iloc[120].isna().all()
+    assert mended.drop(index=prices.index[120]).notna().all(axis=None)
+    assert set(log["kind"]) == {"repeated"} and len(log) == COMPANIES
+
+
+def test_a_day_that_repeats_an_earlier_one_is_listed():
+    prices = market(9)
+    prices.iloc[120] = prices.iloc[115]
+    mended, log = repair(prices)
+    listed = log[log["kind"] == "duplicate"]
+    assert len(listed) == COMPANIES and (listed["date"] == prices.index[120]).all()
+    assert f"{prices.index[115]:%Y-%m-%d}" in listed["action"].iloc[0]
+    pd.testing.assert_frame_equal(mended, prices)
+
+
+def test_a_short_run_of_equal_closes_is_listed():
+    prices = market(2)
+    prices.iloc[50:56, 4] = prices.iloc[50, 4]
+    mended, log = repair(prices)
+    pd.testing.assert_frame_equal(mended, prices)
+    assert log[["ticker", "date", "kind"]].values.tolist() == [["C4", prices.index[51], "equal"]]
+
+
+@few
+@given(seeds, st.floats(0.15, 0.27), st.integers(40, DAYS - 40))
+def test_a_spin_off_is_a_suspect_and_no_split(seed, given_away, day):
+    prices = market(seed, tails=0)
+    calm = prices.pow(0.4)  # a fall of 15 % is twenty usual moves in a calm company
+    calm.iloc[day:, 3] *= 1 - given_away - 0.03
+    mended, log = repair(calm)
+    pd.testing.assert_frame_equal(mended, calm)
+    assert log[["ticker", "date", "kind"]].values.tolist() == [["C3", calm.index[day], "suspect"]]
+
+
+def test_a_bid_of_half_the_price_is_no_split():
+    """After it the company hardly moves; after a split it moves as before."""
+    prices, day = market(3, tails=0).pow(0.5), 130
+    level = prices.iloc[day - 1, 3] * 1.5
+    split, bid = prices.copy(), prices.copy()
+    split.iloc[:day, 3] /= 1.5 * prices.iloc[day - 1, 3] / prices.iloc[day, 3]
+    still = np.random.default_rng(0).normal(0, 0.0004, DAYS - day)
+    bid.iloc[day:, 3] = level * np.exp(np.cumsum(still))
+    assert repair(split)[1]["kind"].tolist() == ["split"]
+    assert repair(bid)[1]["kind"].tolist() == ["suspect"]
+
+
+def test_a_reversal_too_small_to_prove_a_fault_is_a_suspect():
+    prices = market(4, tails=0)
+    prices["C5"] = 40 * (prices["C5"] / 40).pow(2)
+    prices.iloc[100, 5] *= 1.22
+    mended, log = repair(prices)
+    pd.testing.assert_frame_equal(mended, prices)
+    assert log[["ticker", "date", "kind"]].values.tolist() == [["C5", prices.index[100], "suspect"]]
+
+
+@few
+@given(seeds, st.sampled_from([8, 12, 25, 200]), st.floats(-0.25, 0.25), st.integers(60, DAYS - 30))
+def test_a_reverse_split_of_a_restless_company_is_one_whatever_its_ratio(seed, ratio, news, day):
+    true = market(seed)
+    rng = np.random.default_rng(seed)
+    true["C3"] = 2 * np.exp(np.cumsum(rng.standard_t(3, DAYS).clip(-6, 6) * 0.05))
+    true.iloc[day:, 3] *= np.exp(news)
+    wrong = true.copy()
+    wrong.iloc[:day, 3] /= ratio
+    before, after = wrong.iloc[day - 5 : day, 3].median(), wrong.iloc[day : day + 5, 3].median()
+    rise = np.log(wrong.iloc[day, 3] / wrong.iloc[day - 1, 3])
+    if rise < np.log(5.5) or np.log(after / before) < 0.6 * rise:
+        return  # a fall of the same day hides it
+    mended, log = repair(wrong)
+    assert ["C3", true.index[day], "split"] in log[["ticker", "date", "kind"]].values.tolist()
+    moves = np.log(mended["C3"]).diff().abs()
+    assert moves.iloc[day] < 0.6  # of a rise to five times and more nothing is left but the news
+
+
+def test_only_the_kinds_asked_for_are_looked_for():
+    prices = faulty(3)
+    _, log = repair(prices)
+    assert {"wrong_close", "stale", "gap", "split"} <= set(log["kind"])
+    mended, log = repair(prices, limits=Limits(kinds=("stale", "gap")))
+    assert set(log["kind"]) == {"stale", "gap"}
+    moved = (mended != prices) & mended.notna()
+    assert not moved.to_numpy().any()
+    with pytest.raises(DataError, match=r'"splitt".*did you mean "split"'):
+        Limits(kinds=("splitt",))

@@ -128,6 +128,7 @@ def test_a_selector_that_leaves_nothing_says_so_in_one_line(files, capsys):
         (["difference", "T0A", "T0A"], "in both groups"),
         (["difference", ".", "T0A"], "name two folders"),
         (["backtest", "--method", "sci"], 'did you mean "sic"'),
+        (["report", "--format", "pdff"], 'did you mean "pdf"'),
         (["report", "--format", "htm"], 'did you mean "html"'),
         (["report", "--run", "nowhere"], 'no run in "nowhere"'),
         (["build-features", "--companies", "nowhere.csv"], "nowhere.csv"),

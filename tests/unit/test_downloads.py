@@ -2,6 +2,11 @@
 
 import datetime
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -161,6 +166,13 @@ def test_yfinance_reads_adjusted_closes_on_the_exchanges_own_days(yahoo, tmp_pat
     assert found.again == []
 
 
+def test_a_share_class_is_written_as_yahoo_does_and_kept_as_the_user_does(server, yahoo, tmp_path):
+    found = fetch(yahoo, ["BRK.B", "bf-a"], tmp_path)
+    assert set(found.closes["ticker"]) == {"BRK.B", "bf-a"}
+    charts = {urlsplit(path).path.rpartition("/")[2] for path in server.requests}
+    assert {"BRK-B", "BF-A"} <= charts
+
+
 def test_each_currency_has_its_own_file_which_can_be_read(yahoo, tmp_path):
     found = fetch(yahoo, ["AAPL", "KO", "SAP.DE", "GONE1"], tmp_path)
     files = write_prices(found, tmp_path / "p.parquet")
@@ -283,6 +295,14 @@ def test_the_rate_is_kept(server, tmp_path):
     fetch(source, ["A", "B"], tmp_path)
     assert len(server.times) >= 5
     assert np.diff(server.times).min() > 0.03
+
+
+def test_without_the_extra_the_way_out_is_said(monkeypatch):
+    from finsae.sources.yahoo import Yahoo
+
+    monkeypatch.setitem(sys.modules, "yfinance", None)
+    with pytest.raises(DataError, match=r"pip install 'finsae\[fetch\]'"):
+        Yahoo()
 
 
 # Stooq --------------------------------------------------------------------------------------------
@@ -476,6 +496,42 @@ def test_the_command_fetches_lists_what_failed_and_goes_on(server, tmp_path, mon
     assert "2 tickers with closes, 1 without; 3 asked now" in err and "GONE: no data" in err
     assert "0 asked now" in run(monkeypatch, capsys, *words)[2]
     assert sorted(open_prices(tmp_path / "p.parquet").market.closes.columns) == ["A", "B"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["stooq", "yahoo"])
+def test_a_process_that_is_killed_is_resumed_without_downloading_again(server, tmp_path, source):
+    if source == "yahoo":
+        pytest.importorskip("yfinance", reason="needs finsae[fetch]")
+    wanted = [f"T{n}" for n in range(12)]
+    words = [sys.executable, "-c", "from finsae.cli import main; main()", "fetch", "prices",
+             "--source", source, "--tickers", ",".join(wanted), "--start", START, "--end", END,
+             "--address", server.address, "--authorities", server.authority, "--batch", "3",
+             "--per-second", "10", "--out", tmp_path / "p.parquet"]  # fmt: skip
+    words = [str(word) for word in words]
+    environment = {**os.environ, "FINSAE_CACHE": str(tmp_path / "cache")}
+    first = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE)
+    asked = lambda: {ticker for path in server.requests for ticker in ticker_of(path)}  # noqa: E731
+    until = time.monotonic() + 120
+    while len(asked()) < 8 and first.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert first.returncode == -signal.SIGKILL and not (tmp_path / "p.parquet").exists()
+    before = asked()
+    assert 8 <= len(before) < 12
+    server.requests.clear()
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert "12 tickers with closes, 0 without; 6 asked now" in done.stderr
+    assert asked() == set(wanted[6:])  # two batches of three were finished
+    assert sorted(open_prices(tmp_path / "p.parquet").market.closes.columns) == sorted(wanted)
+
+
+def ticker_of(path):
+    parts = urlsplit(path)
+    if parts.path.startswith("/v8/finance/chart/"):
+        return [parts.path.rpartition("/")[2]]
+    return [parse_qs(parts.query)["s"][0].removesuffix(".us").upper()] if "s=" in path else []
 
 
 def test_the_command_brings_a_file_into_one_layout(tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """EDGAR against a server that answers as EDGAR does."""
 
+import gzip
 import json
 import os
 import signal
@@ -180,6 +181,28 @@ def test_a_block_ends_the_run_with_what_is_finished_kept(site, tmp_path):
     assert len(site.requests) == asked + 2  # that document and its header
 
 
+def test_an_encoding_that_is_not_as_said(site, tmp_path):
+    path = "/Archives/edgar/data/320193/000032019324000002/acme-20231231.htm"
+    w = Writer(3)
+    w.business[0] += " Caf\u00e9s in Zürich \u201cbuy\u201d our lenses."
+    said = {"Content-Type": "text/html; charset=utf-8"}
+    site.pages[path] = Reply(200, html_report(w).encode("cp1252"), said)
+    (row,) = fetch(edgar(site, tmp_path), ["ACME"], (2024, 2024))
+    assert row["description"] == w.truth
+
+
+def test_bombs_cost_a_filing_and_not_the_run(site, tmp_path):
+    folder = "/Archives/edgar/data/320193/"
+    packed = gzip.compress(b"<div>" * 10_000_000)
+    site.pages[f"{folder}000032019324000002/acme-20231231.htm"] = Reply(
+        200, packed, {"Content-Encoding": "gzip"}
+    )
+    site.pages[f"{folder}000032019323000001/acme-20221231.htm"] = b"<p>" + b"<div><table>" * 20_000
+    source = edgar(site, tmp_path, limit=1_000_000)
+    rows = fetch(source, ["ACME"], (1998, 2024))
+    assert [row["flags"] for row in rows] == ["", "no_item", "missing"]
+
+
 def test_names_in_answers_do_not_become_paths():
     table = {
         "accessionNumber": ["0000320193-24-000002", "../../etc/passwd", "0000320193-24-000003"],
@@ -242,7 +265,8 @@ def test_the_companies_file_is_read_by_finsae(site, tmp_path):
     assert companies.index.tolist() == ["ACME", "CIK0000012345"]
     assert companies["sic"].tolist() == ["3571", "0800"]
     assert companies["cik"].tolist() == [ACME, OLDCO]
-    assert str(companies.loc["ACME", "date"].date()) == "2024-02-05"
+    # Public on the fifth, and counted from the day after, as all filings are.
+    assert str(companies.loc["ACME", "date"].date()) == "2024-02-06"
 
 
 def command(site, tmp_path, *arguments):

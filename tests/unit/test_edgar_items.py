@@ -6,7 +6,7 @@ import time
 
 import pandas as pd
 import pytest
-from layouts import AVAILABLE, FORWARD, Writer, html_report, reports
+from layouts import AVAILABLE, FORWARD, Writer, html_report, mixed, reports
 
 from finsae.checks import DataError
 from finsae.sources.edgar import clean_business, extract_business, read_edgar_corpus
@@ -28,6 +28,12 @@ def test_the_item_and_nothing_else(layout):
         assert words(found.text) == words(report.truth)
         assert not set(found.flags) - {"no_number", "short"}
     assert set(report.flags) <= set(found.flags)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_layouts_mixed_by_chance(seed):
+    report = mixed(seed)
+    assert words(extract_business(report.document).text) == words(report.truth)
 
 
 def test_paragraphs_are_kept_apart_and_boilerplate_and_tables_are_gone():
@@ -140,7 +146,7 @@ def test_files_of_edgar_crawler_are_a_universe(tmp_path):
     companies = read_universe(tmp_path).companies
     assert companies.index.tolist() == ["CIK0000000777", "CIK0000320193"]
     assert companies.loc["CIK0000320193", "description"] == w.truth
-    assert str(companies.loc["CIK0000320193", "date"].date()) == "2020-10-30"
+    assert str(companies.loc["CIK0000320193", "date"].date()) == "2020-10-31"  # the day after
 
 
 def test_tables_of_edgar_corpus_are_a_universe(tmp_path):

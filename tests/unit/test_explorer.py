@@ -258,5 +258,5 @@ def test_a_folder_is_opened_with_its_prices(universe, features, tmp_path):
     assert opened.state()["method"] == "Word features"
     with pytest.raises(DataError, match="nowhere"):
         open_explorer(str(tmp_path / "nowhere"), Data())
-    with pytest.raises(DataError, match="missing"):
+    with pytest.raises((DataError, OSError), match="missing"):
         open_explorer(str(tmp_path / "features"), Data(prices=str(tmp_path / "missing.csv")))

@@ -243,14 +243,23 @@ def test_the_rate_is_kept_by_threads_and_clients_together(https, tmp_path):
 def test_a_stopped_client_neither_waits_nor_asks(https, tmp_path):
     client = make(https, tmp_path, [], sleep=None)
     https.faults["/a"] = [Reply(429, headers={"Retry-After": "100"})]
-    timer = threading.Timer(0.3, client.stop)
-    timer.start()
-    start = time.monotonic()
-    with pytest.raises(FetchError, match="stopped"):
-        client.get("a")
-    assert time.monotonic() - start < 20
+    told = []
+
+    def get():
+        try:
+            client.get("a")
+        except FetchError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=get)
+    thread.start()
+    while not https.requests:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    with client.stopped():
+        thread.join(20)
+    assert told and "stopped" in told[0]
     assert https.requests == ["/a"]
-    timer.join()
 
 
 @pytest.mark.parametrize(

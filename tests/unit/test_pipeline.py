@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import toy
+from scipy import sparse
 
 from finsae.checks import DataError
 from finsae.config import Backtest, Benchmark, Data, Reading, Run
-from finsae.features import Features
+from finsae.features import Features, TokenCodes
 from finsae.methods import BASELINES
 from finsae.pipeline import (
     all_peers,
@@ -20,6 +21,7 @@ from finsae.pipeline import (
     windows,
 )
 from finsae.pipeline.methods import rows, weighted
+from finsae.pipeline.pictures import firing, telling_pairs
 from finsae.pipeline.reading import settings
 
 READING = Reading(model="tfidf")
@@ -146,15 +148,43 @@ def test_pictures_are_of_the_scored_companies(universe, features, scored):
     assert set(drawn["companies"]["ticker"]) == set(universe.companies.index)
     assert np.isfinite(drawn["companies"][["x", "y"]].to_numpy()).all()
     assert drawn["heat"]["correlation"].dropna().between(-1, 1).all()
-    total = drawn["explained"]["contribution"].sum()
-    assert total == pytest.approx(drawn["explained"]["similarity"].iloc[0], abs=1e-5)
-    words = drawn["pair_words"]["contribution"].sum()
-    assert words == pytest.approx(total, abs=1e-6)
+    pairs = drawn["explained"].groupby(["a", "b"])
+    total = pairs["contribution"].sum()
+    assert len(total) == 5 and len({ticker for pair in total.index for ticker in pair}) == 10
+    assert np.allclose(total, pairs["similarity"].first(), atol=1e-5)
+    words = drawn["pair_words"].groupby(["a", "b"])["contribution"].sum()
+    assert np.allclose(words[total.index], total, atol=1e-6)
+    texts = drawn["pair_texts"]
+    (a, b), legs = total.index[0], texts.groupby(["a", "b", "leg"])["text"].sum()
+    assert legs[a, b, "b"] == universe.companies.at[b, "description"]
+    assert drawn["firing"].empty  # words are no token codes
+
     quotes = drawn["pair_sentences"][["quote_a", "quote_b"]]
     assert len(quotes) and quotes.apply(lambda column: column.str.contains(r"\[\[")).all(axis=None)
     named = drawn["companies"].groupby("cluster")["cluster_name"]
     assert (named.nunique() < 2).all()
     assert (named.first()[named.size() > 1] != "").all()
+
+
+def test_latents_are_counted_by_how_often_they_fire(features):
+    fires = sparse.csr_array([[1.0, 0, 0], [1.0, 2.0, 0]])
+    codes = TokenCodes.of(fires, np.array([0, 1, 2]), np.zeros((2, 2), dtype=np.int64))
+    companies = features.companies.iloc[:2]
+    found = firing(Features.build(np.ones((2, 3)), companies, list("abc"), codes=codes))
+    bars = found.set_index("density")["latents"]
+    assert bars["never"] == 1 and bars["0.1 to 1"] == 2 and bars.sum() == 3
+    assert found[["tokens", "l0", "dead"]].iloc[0].tolist() == [2, 1.5, pytest.approx(1 / 3)]
+
+
+def test_told_pairs_are_of_different_groups_first_and_use_no_company_twice():
+    names = list("ABCD")
+    table = pd.DataFrame(0.1, index=names, columns=names)
+    table.loc["A", "B"] = table.loc["B", "A"] = 0.9
+    table.loc["A", "C"] = table.loc["C", "A"] = 0.5
+    sic = pd.Series(["10", "10", "20", "30"], index=names)
+    assert telling_pairs(table, sic) == [("A", "C"), ("B", "D")]
+    assert telling_pairs(table, pd.Series("10", index=names)) == [("A", "B"), ("C", "D")]
+    assert len(telling_pairs(-table, sic)) == 1
 
 
 def test_windows_follow_the_cut(universe):

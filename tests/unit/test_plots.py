@@ -1,5 +1,7 @@
 """Figures hold the tables' numbers, drawn the same on screen and on paper, and their words."""
 
+from html import unescape
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,7 +47,7 @@ def figures(result, scores):
         "map": plots.company_map(tables["companies"], tables["features"]),
         "similarity": plots.heat_map(tables["heat"], column="similarity"),
         "correlation": plots.heat_map(tables["heat"], column="correlation"),
-        "contributions": plots.contributions(tables["explained"]),
+        "contributions": plots.contributions(tables["explained"].iloc[:5]),
         "equity": plots.equity(returns),
         "costs": plots.cost_levels(returns, method="sae"),
         "rolling": plots.rolling_sharpe(returns, method="sae"),
@@ -80,7 +82,7 @@ def test_every_figure_has_title_axes_reading_and_alternative_text(figures, name)
 def number(value, axis_names):
     """A place on an axis as a number, whatever a library keeps it as."""
     if axis_names:
-        return float(axis_names.index(str(value)))
+        return float(axis_names.index(unescape(str(value)).replace("<br>", " ")))
     if isinstance(value, str):
         return pd.Timestamp(value).timestamp() / 86400
     return float(value)
@@ -219,6 +221,14 @@ def test_only_separated_differences_are_filled(scores):
     symbols = dict(zip(points.y, points.symbols, strict=True))
     assert symbols["SAE minus SIC"] == "circle"
     assert symbols["SAE minus TF-IDF"] == "circle-open"
+
+
+def test_names_at_an_axis_stay_text_and_take_several_lines():
+    name = "<b>a name of a method</b> that somebody has given to a file"
+    rows = pd.DataFrame([{"method": name, "value": 1.0, "low": 0.0, "high": 2.0, "n": 9}])
+    axis = plots.leaderboard(rows, axis="x (1)").plotly().layout.yaxis
+    (shown,) = axis.categoryarray
+    assert shown.startswith("&lt;b&gt;a name of a") and shown.count("<br>") == 1
 
 
 def test_map_shows_every_company_once_and_names_stay_text(result, figures):

@@ -128,3 +128,50 @@ def test_what_is_written_long_reads_the_same(write, tmp_path, layout):
     pd.testing.assert_frame_equal(
         again.monthly, market.monthly[again.monthly.columns], check_index_type=False
     )
+
+
+# What yfinance saves ------------------------------------------------------------------------------
+
+
+def downloaded(fields=("Close", "High", "Low", "Open", "Volume"), swap=False):
+    """The table that yfinance.download returns: fields and tickers in two levels."""
+    days = pd.DatetimeIndex(["2012-01-03", "2012-01-04"], name="Date")
+    columns = pd.MultiIndex.from_product([fields, ["NA", "KO"]], names=["Price", "Ticker"])
+    values = np.arange(1.0, 1 + 2 * len(columns)).reshape(2, -1)
+    table = pd.DataFrame(values, index=days, columns=columns)
+    return table.swaplevel(axis=1) if swap else table
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_saved_downloads_are_read(tmp_path, swap):
+    downloaded(swap=swap).to_parquet(tmp_path / "p.parquet")
+    files = [tmp_path / "p.parquet"]
+    if not swap:
+        downloaded().to_csv(tmp_path / "p.csv")
+        files.append(tmp_path / "p.csv")
+    for file in files:
+        closes = open_prices(file).market.closes
+        assert closes.index.strftime("%Y-%m-%d").tolist() == ["2012-01-03", "2012-01-04"]
+        assert closes.to_dict("list") == {"NA": [1.0, 11.0], "KO": [2.0, 12.0]}
+
+
+def test_adjusted_closes_count_where_there_are_both(tmp_path, write):
+    downloaded(fields=("Close", "Adj Close")).to_csv(tmp_path / "p.csv")
+    assert open_prices(tmp_path / "p.csv").market.closes["KO"].tolist() == [4.0, 8.0]
+    rows = "Date,Ticker,Open,Close,Adj Close\n2012-01-03,A,1,10,9\n2012-01-04,A,1,11,10\n"
+    assert open_prices(write(rows)).market.closes["A"].tolist() == [9.0, 10.0]
+
+
+def test_quotes_of_one_company_without_its_name(tmp_path, write):
+    path = write("Date,Open,High,Low,Close,Volume\n2012-01-03,1,1,1,1,0\n2012-01-04,1,1,1,1,0\n")
+    with pytest.raises(DataError, match='no column "ticker" among'):
+        open_prices(path)
+    downloaded(fields=("Open", "High")).to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(DataError, match='two levels, none of which has "Close"'):
+        open_prices(tmp_path / "p.parquet")
+
+
+@pytest.mark.parametrize("rest", ["", "Date,,\n", "\n\n", '"', "x,y\n" * 3])
+def test_tables_that_only_begin_like_a_download(write, rest):
+    with pytest.raises(DataError):
+        open_prices(write("Price,Close,Close\nTicker,A,B\n" + rest))

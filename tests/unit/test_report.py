@@ -1,8 +1,10 @@
 """The page: complete, self-contained, safe, the same for the same run."""
 
+import gzip
 import json
 import re
 import shutil
+from base64 import b64decode
 from dataclasses import replace
 
 import pandas as pd
@@ -13,8 +15,10 @@ from finsae.checks import DataError
 from finsae.report import build
 from finsae.report.companies import cards
 from finsae.report.findings import score_table
+from finsae.report.health import THESE, TRAINING, densities, measures
 from finsae.report.html import SECTIONS as SECTION_MAKERS
 from finsae.report.metrics import CLUSTERS, MONEY
+from finsae.report.pair import evidence
 from finsae.report.parts import cell, marked
 from finsae.result import Result
 
@@ -22,13 +26,17 @@ SECTIONS = [
     "summary",
     "data",
     "leaderboard",
+    "hedging",
     "map",
     "heat",
     "clusters",
-    "backtest",
     "pair",
-    "provenance",
+    "health",
+    "walk",
+    "backtest",
+    "sheet",
     "limits",
+    "provenance",
 ]
 
 
@@ -51,8 +59,8 @@ def without_plotly(page):
 
 
 def data_of(page):
-    found = re.search(r'<script type="application/json" id="report-data">(.*?)</script>', page)
-    return json.loads(found.group(1))
+    found = re.search(r'<script type="application/gzip" id="report-data">(.*?)</script>', page)
+    return json.loads(gzip.decompress(b64decode(found.group(1))))
 
 
 def test_page_is_one_small_file(folder):
@@ -107,7 +115,7 @@ def test_every_figure_is_described_and_its_words_left_the_drawing(page):
         for spec in specs:
             assert spec["title"] and spec["reading"] and spec["alt"]
             assert "title" not in spec["layout"]
-    assert len(figures["equity"]) == 2
+    assert len(figures["equity"]) == 2 and len(figures["costs"]) == 7
     assert not re.findall(r'class="plot"[^>]*aria-label=""', page)
 
 
@@ -160,7 +168,21 @@ def run(folder):
 
 @pytest.mark.parametrize(
     "table",
-    ["companies", "features", "peers", "clusters", "heat", "explained", "repairs", "returns"],
+    [
+        "companies",
+        "features",
+        "peers",
+        "clusters",
+        "heat",
+        "explained",
+        "repairs",
+        "returns",
+        "trades",
+        "steps",
+        "firing",
+        "pair_texts",
+        "trading_years",
+    ],
 )
 def test_a_missing_table_is_said_not_fatal(run, table):
     tables = {name: frame for name, frame in run.tables.items() if name != table}
@@ -194,6 +216,50 @@ def test_no_trades_no_sharpe_ratio(run):
 def test_a_sharpe_ratio_beyond_three_is_flagged(run):
     assert words_of(altered(run, sae=4.0))["backtest"].startswith("Warning: SAE beyond 3.")
     assert "Warning" not in words_of(run)["backtest"]
+
+
+def test_hedging_says_what_is_removed_and_who_differs(run):
+    words = words_of(run)["hedging"]
+    assert "SAE 41.0 [38.0, 44.0]" in words  # 100 (1 - 0.59)
+    assert "SAE removes more than SIC: +6.0 [+4.0, +8.0] points." in words
+    assert "SAE and TF-IDF are not separated: -1.0 [-3.0, +1.0] points." in words
+    bare = run.scores[run.scores["metric"] != "hedged_variance"]
+    assert "No hedges were measured" in words_of(replace(run, scores=bare))["hedging"]
+
+
+def test_health_joins_training_and_these_texts(run):
+    rows = measures(run)
+    assert rows["text"].tolist() == [TRAINING, THESE, TRAINING, TRAINING]
+    assert rows["layer"].tolist() == [5, 5, 1, 2]
+    assert rows["fvu"].tolist() == pytest.approx([0.1, float("nan"), 0.1, 0.2], nan_ok=True)
+    assert densities(run).groupby("text")["latents"].sum().to_dict() == {TRAINING: 12, THESE: 12}
+    assert words_of(replace(run, provenance={}, tables={}))["health"].startswith("No evaluation")
+
+
+def test_sentences_that_carry_half_of_the_similarity_are_marked():
+    sentences = pd.DataFrame({"text": ["One. ", "<b>. ", "Two."], "contribution": [0.1, 0.3, 0.1]})
+    assert evidence(sentences) == 'One. <mark title="adds 0.300">&lt;b&gt;.</mark> Two.'
+
+
+def test_five_pairs_are_explained_with_both_texts(page):
+    assert page.count('class="texts"') == 2
+    assert "It takes &lt;i&gt;deposits&lt;/i&gt;." in page
+    assert "No company twice" in page or "no company twice" in page
+
+
+def test_the_walk_and_the_sheet_are_tables_too(page):
+    data = data_of(page)
+    for name in ("walk", "months", "trading-years", "positions", "reasons", "hedge", "health"):
+        assert len(data["tables"][name].splitlines()) > 1
+    assert data["tables"]["months"].splitlines()[0].startswith("method,year,Jan")
+
+
+def test_days_are_kept_once(page):
+    data = data_of(page)
+    assert len(data["days"]) == 2  # all, and those with a whole window behind them
+    traces = [trace for spec in data["figures"]["costs"] for trace in spec["data"]]
+    assert {trace["x"] for trace in traces} == {0}
+    assert data["days"][0][:2] == ["2013-07-01", "2013-07-02"]
 
 
 def test_without_a_note_survivorship_is_assumed(run):

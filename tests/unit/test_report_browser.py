@@ -19,6 +19,7 @@ def opened(tmp_path_factory):
     page = build(make_run(tmp_path_factory.mktemp("run"), n=120))
     with Browser(tmp_path_factory.mktemp("profile")) as browser:
         browser.open(page)
+        assert until(browser, "document.documentElement.dataset.ready === 'yes'")
         yield browser, page
 
 
@@ -42,7 +43,7 @@ def test_all_figures_are_drawn_without_errors_or_network(opened):
     browser, page = opened
     plots = "[...document.querySelectorAll('.plot')]"
     drawn = "plot.querySelector('.scatterlayer .trace, .barlayer .trace, .heatmaplayer image')"
-    assert browser.run(f"{plots}.length") == 8
+    assert browser.run(f"{plots}.length") == 19
     assert browser.run(f"{plots}.filter((plot) => !{drawn}).map((p) => p.dataset.figure)") == []
     assert browser.errors == []
     loaded = [url for url in browser.requests if not url.startswith(("data:", "blob:"))]
@@ -98,6 +99,39 @@ def test_csv_is_what_the_button_saves(opened):
         })"""
     )
     assert saved.startswith("method,metric,value") and saved.count("\n") > 20
+
+
+def test_every_table_can_be_saved(opened):
+    browser, _ = opened
+    saved = browser.run(
+        """(async () => {
+            const found = [];
+            URL.createObjectURL = (blob) => { found.push(blob.text()); return "data:,"; };
+            const tables = document.querySelectorAll("details.table");
+            tables.forEach((table) => table.querySelector("[data-csv]").click());
+            return [tables.length, await Promise.all(found)];
+        })()"""
+    )
+    count, files = saved
+    assert count == len(files) > 15
+    assert all(file.count("\n") > 1 for file in files)
+
+
+def test_the_tear_sheet_shows_the_method_that_is_chosen(opened):
+    browser, _ = opened
+    title = "document.querySelector('#figure-costs h3').textContent"
+    assert browser.run(title).startswith("SAE:")
+    browser.run("document.querySelectorAll('[data-show=costs]')[1].click()")
+    assert browser.run(title).startswith("SIC:")
+    curve = "document.querySelector('[data-figure=costs]').data[0]"
+    assert browser.run(f"{curve}.x[0]") == "2013-07-01" and browser.run(f"{curve}.x.length") == 500
+
+
+def test_every_figure_has_named_axes_and_a_description(opened):
+    browser, _ = opened
+    bare = """[...document.querySelectorAll('.plot')].filter((plot) =>
+        !plot.querySelector('.xtitle, .x2title') || plot.getAttribute('aria-label').length < 40)"""
+    assert browser.run(f"{bare}.map((plot) => plot.dataset.figure)") == []
 
 
 def test_dark_and_phone_and_print(opened, tmp_path):

@@ -105,6 +105,18 @@ def test_a_folder_of_groups_comes_back(trained, tmp_path):
     assert [m.name for m in again.members] == ["layers-1-2", "layers-3"]
     assert "(layers 1-2)" in again.labels_["label"][0]
     assert sae.folder_hash(folder) != sae.folder_hash("demo")
+    for layer in (1, 2, 3):
+        one = sae.load(folder, layer=layer, device="cpu")
+        assert one.layer_ == layer
+        assert (one.encode(x[:, layer - 1]) != trained.at(layer).encode(x[:, layer - 1])).nnz == 0
+    with pytest.raises(DataError, match=r"layer=\), of \[1, 2, 3\]"):
+        sae.load(folder)
+    with pytest.raises(DataError, match="layer 4"):
+        sae.load(folder, layer=4)
+    alone = sae.save(trained.at(3), tmp_path / "alone")
+    assert sae.load(alone, layer=3).layer_ == 3
+    with pytest.raises(DataError, match="reads layer 3, not layer 2"):
+        sae.load(alone, layer=2)
     (folder / "groups.json").write_text('{"groups": [{}]}')
     with pytest.raises(DataError, match="train them again"):
         sae.load_groups(folder)

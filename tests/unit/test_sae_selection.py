@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from finsae.sae import candidates, screening, selection
+from finsae.sae import TopK, Training, candidates, screening, selection
 from finsae.sae.codes import ByLatent, decode, fixed, per_latent, sampled
 from finsae.sae.screening import Screen
+from finsae.sae.trainer import Trainer, run
 
 PRECISIONS = ["float32", "int8"]
 
@@ -270,3 +271,37 @@ def test_more_latents_than_short_integers_hold():
     wanted = as_matrix(values, latents, 40_000).T @ rows
     found = ByLatent(fixed(values, latents), 40_000).sum(values.flatten(), rows)
     torch.testing.assert_close(found, wanted)
+
+
+def history_of(seed=0):
+    x = drawn(2048, 16, 512, seed=seed)[0].numpy()
+    training = Training(epochs=3, batch=512, lr=1e-3)
+    trainer = Trainer(TopK(512, 2, training=training, device="cpu"), x)
+    run([trainer], x)
+    return trainer, trainer.finish().history_["recall"]
+
+
+def test_the_recall_of_the_fast_selection_is_in_the_history(monkeypatch):
+    monkeypatch.setattr(screening, "fastest", lambda: "int8")
+    monkeypatch.setattr(screening, "EVERY", 2)
+    trainer, recall = history_of()
+    assert trainer.screen.wanted > 0 and (recall >= 0.9999).all()
+    monkeypatch.setattr(screening, "MARGIN", 0.0)
+    monkeypatch.setattr(screening, "LEVELS", 5)
+    with pytest.warns(UserWarning, match="screening in int8 stops"):
+        trainer, recall = history_of()
+    assert recall.iloc[-1] == trainer.screen.recall < 0.9999
+
+
+def test_workers_agree_on_what_was_lost_and_on_giving_up():
+    one, other = Screen("int8"), Screen("int8")
+    for _ in range(2):
+        one.wanted, one.lost, other.wanted = one.wanted + 64, one.lost + 3, other.wanted + 64
+        news = np.add(one.news(), other.news())
+        one.agree(news)
+        other.agree(news)
+    assert one.state() == other.state()
+    assert (one.wanted, one.lost, one.precision) == (256, 6, "int8")
+    other.precision = "float32"
+    one.agree(np.add(one.news(), other.news()))
+    assert one.precision == "float32"

@@ -1,6 +1,7 @@
 """Data order, checkpoints, settings, metrics, labels, saving, and the whole way of `train`."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -328,3 +329,25 @@ def test_split_keeps_texts_whole():
     assert not set(of_token[learn]) & set(of_token[judge])
     with pytest.raises(DataError, match="two texts"):
         split(np.array([0, 5]), seed=0)
+
+
+def test_tensorboard_is_asked_for_by_name_where_it_is_absent(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with (
+        pytest.raises(DataError, match=r'pip install "finsae\[tensorboard\]"'),
+        sae.tensorboard(tmp_path),
+    ):
+        pass
+
+
+def test_tensorboard_shows_a_training(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with sae.tensorboard(tmp_path):
+        coder = TopK(32, 3, training=SHORT, device="cpu").fit(clouds())
+    found = EventAccumulator(str(tmp_path / "sae-0")).Reload()
+    for name in ("fvu", "l0", "dead", "tokens_per_second"):
+        events, history = found.Scalars(name), coder.history_
+        assert [event.step for event in events] == history["tokens"].tolist()
+        np.testing.assert_allclose([event.value for event in events], history[name], rtol=1e-6)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from finsae.checks import DataError
 from finsae.cluster import division, fama_french, industry_group, major_group
 from finsae.sources import codes_as_of, read_codes, read_universe
+from finsae.sources.companies import UNDATED
 from finsae.sources.sic import as_sic
 
 # Codes that the SEC gives out and the 1987 manual does not have: whole groups and its own.
@@ -133,7 +134,7 @@ def test_dated_codes_that_contradict_each_other(tmp_path):
     with pytest.raises(DataError) as error:
         read_universe(path)
     assert error.value.problems == [
-        "c.csv: rows whose ticker occurs more than once (B): 3, 4",
+        "c.csv: rows whose ticker occurs more than once (B): 3, 4" + UNDATED,
         "c.csv: companies with two codes on the same sic_date: A",
     ]
     path.write_text(
@@ -170,3 +171,22 @@ def test_nothing_dated_later_changes_the_code_of_a_day(rows, day):
     for ticker in "AB":
         mine = known[known["ticker"] == ticker].sort_values("date")
         assert found[ticker] == (mine["sic"].iloc[-1] if len(mine) else None)
+
+
+def test_codes_of_a_crsp_file_by_permno(tmp_path):
+    codes = tmp_path / "crsp.csv"
+    codes.write_text(
+        "PERMNO,date,TICKER,RET,PRC,SICCD\n7,20050103,AAA,C,20,100\n7,20050104,AAA,0.1,22,100\n"
+        "7,20050105,AAA,0.1,24.2,7372\n8,20050103,BBB,C,5,0\n"
+    )
+    assert read_codes(codes).to_numpy().tolist() == [
+        ["7", pd.Timestamp("2005-01-03"), "0100"],
+        ["7", pd.Timestamp("2005-01-05"), "7372"],
+        ["8", pd.Timestamp("2005-01-03"), None],
+    ]
+    path = tmp_path / "c.csv"
+    path.write_text(
+        "ticker,description,date,permno\nX,Text.,2005-01-04,7\nY,Text.,2005-02-01,8\n"
+        "Z,Text.,2006-01-01,7\n"
+    )
+    assert read_universe(path, codes=codes).companies["sic"].tolist() == ["0100", None, "7372"]

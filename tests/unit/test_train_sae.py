@@ -65,6 +65,9 @@ def test_groups_of_layers_are_found_trained_and_read(folder):
     )
     assert "AMAD" in card and "worst layer" in card and "Pythia" in card
     kept = json.loads((folder / "groups" / "groups.json").read_text())
+    counts = [line.split("|")[1:3] for line in card.splitlines() if line.endswith("% |")][-5:]
+    assert [float(amad) for _, amad in counts] == [round(row["amad"], 4) for row in kept["table"]]
+    assert counts[len(kept["groups"]) - 1][0].endswith(" (these) ")
     assert sorted(layer for group in kept["groups"] for layer in group["layers"]) == [1, 2, 3, 4, 5]
     assert len(kept["distance"]) == 5 and len(kept["table"]) == 5
     assert [row["fvu"] for row in kept["layers"]] == sorted(

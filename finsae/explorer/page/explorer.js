@@ -56,7 +56,10 @@
     problem.hidden = true;
     try {
       const parts = await make();
-      if (mine === asking) main.replaceChildren(...parts.flat());
+      if (mine === asking) {
+        main.replaceChildren(...parts.flat());
+        document.title = `${main.querySelector("h1")?.textContent ?? "Companies"} – finsae explorer`;
+      }
     } catch (error) {
       if (mine === asking) fail(error);
     }
@@ -453,11 +456,17 @@
     return tests.map((test) => all.find(test)).find(Boolean)?.[0];
   }
 
-  function route() {
+  function route(event) {
     const [path, kept] = location.hash.slice(1).split("?");
     const [view = "", ...rest] = path.split("/").map(decodeURIComponent);
     if (view === "main") return;
-    if (kept) {
+    if (event) { // a new view begins at its top, for the eye and for a screen reader
+      scrollTo(0, 0);
+      main.focus({ preventScroll: true });
+    }
+    if (kept === undefined && weights.size && rest.length) {
+      history.replaceState(null, "", `#${path}?${ids()}`);
+    } else if (kept !== undefined) {
       weights.clear();
       for (const part of kept.split(",")) {
         const [id, weight] = part.split(":").map(Number);
@@ -475,7 +484,6 @@
     };
     if (views[view]) { show(views[view]); return; }
     if (rest[0] && rest[0] !== company) { company = rest[0]; selected = new Set(); }
-    document.title = `${company} – finsae explorer`;
     show(companyView);
   }
 

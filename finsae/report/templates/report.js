@@ -1,9 +1,16 @@
 "use strict";
-(() => {
-  const data = JSON.parse(document.getElementById("report-data").textContent);
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(plain).json();
+}
+
+(async () => {
+  const data = await unpack(document.getElementById("report-data").textContent);
   const narrow = matchMedia("(max-width: 640px)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = {};
+  const drawn = new Set();
   let printing = false;
   const config = {
     displaylogo: false,
@@ -44,11 +51,20 @@
     figure.querySelector("figcaption").textContent = spec.reading;
     plot.setAttribute("aria-label", spec.alt);
     const bar = { ...config, displayModeBar: narrow.matches ? false : "hover" };
-    Plotly.react(plot, structuredClone(spec.data), themed(spec.layout), bar);
+    const traces = structuredClone(spec.data);
+    for (const trace of traces) if (Number.isInteger(trace.x)) trace.x = data.days[trace.x];
+    Plotly.react(plot, traces, themed(spec.layout), bar);
+    if (!drawn.has(plot)) plot.on("plotly_click", (event) => found(event.points[0].customdata));
+    drawn.add(plot);
+  }
+
+  function found(ticker) {
+    const company = data.companies.find((one) => one.ticker === ticker);
+    if (company) show(company);
   }
 
   function drawAll() {
-    document.querySelectorAll(".plot").forEach(draw);
+    drawn.forEach(draw);
     show(data.companies.find((company) => company.ticker === chosen.company));
   }
 
@@ -76,6 +92,8 @@
     const card = document.getElementById("card");
     const plot = document.querySelector('[data-figure="companies"]');
     if (!card || !plot) return;
+    if (company && !drawn.has(plot)) draw(plot);
+    if (!drawn.has(plot)) return;
     chosen.company = company && company.ticker;
     card.hidden = !company;
     card.replaceChildren();
@@ -114,7 +132,6 @@
     if (event.target.dataset.csv) save(event.target.dataset.csv);
     if (event.target.dataset.show) choose(event.target);
   });
-  drawAll();
   const find = document.getElementById("find");
   if (find) {
     find.addEventListener("input", () => show(seek(find.value)));
@@ -122,15 +139,13 @@
     document.getElementById("found").append(
       ...data.companies.map((company) => new Option(company.name, company.ticker)),
     );
-    document.querySelector('[data-figure="companies"]').on("plotly_click", (event) => {
-      show(data.companies.find((company) => company.ticker === event.points[0].customdata));
-    });
   }
   const folded = document.querySelectorAll("details");
   addEventListener("beforeprint", () => {
     printing = true;
     document.documentElement.classList.add("light");
     folded.forEach((part) => { part.open = true; });
+    document.querySelectorAll(".plot").forEach(draw);
     drawAll();
   });
   addEventListener("afterprint", () => {
@@ -140,4 +155,9 @@
   });
   narrow.addEventListener("change", drawAll);
   dark.addEventListener("change", drawAll);
+  for (const plot of document.querySelectorAll(".plot")) {
+    if (!drawn.has(plot)) draw(plot);
+    await new Promise((next) => setTimeout(next)); // the page can be used while figures are drawn
+  }
+  document.documentElement.dataset.ready = "yes";
 })();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from finsae.sae import losses, selection
+from finsae.sae import losses, selection, workers
 from finsae.sae.coder import Coder
 from finsae.sae.codes import Codes
 from finsae.sae.losses import Moment, Step, Weights
@@ -41,11 +41,17 @@ class BatchTopK(Coder):
 
     def largest(self, weights: Weights, centred: Tensor, moment: Moment) -> Codes:
         """Select over the batch, and move the running threshold."""
-        codes = selection.largest_of_batch(
-            centred, weights["W_enc"], weights["b_enc"], self.k * len(centred)
+        together = workers.current()
+        select = selection.largest_of_batch if together.count == 1 else selection.largest_of_all
+        codes = select(
+            centred,
+            weights["W_enc"],
+            weights["b_enc"],
+            self.k * len(centred) * together.count,
         )
-        if len(codes.values):
-            least = codes.values.min()
+        far = centred.new_full((1,), torch.inf)
+        least = -together.largest(-torch.cat([codes.values, far]).min())
+        if least < torch.inf:
             running = moment.memory.get("threshold", least)
             moment.memory["threshold"] = torch.lerp(least, running, MEMORY)
         return codes

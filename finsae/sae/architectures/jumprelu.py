@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError, one_of
-from finsae.sae import losses, selection
+from finsae.sae import losses, selection, workers
 from finsae.sae.coder import Coder
 from finsae.sae.codes import ByLatent, Codes, per_latent
 from finsae.sae.losses import Moment, Step, Weights, starting_bar
@@ -122,7 +122,7 @@ class JumpReLU(Coder):
         if self.mode == "tanh":
             tanh = (SHARPNESS * values).tanh()
             return weight * tanh.sum() / scale, weight * SHARPNESS * (1 - tanh**2) / scale, 0.0
-        l0 = active.sum() / scale
+        l0 = workers.current().average(active.sum() / scale)
         if self.mode == "step":
             return weight * l0, 0.0, weight / scale
         return weight * (l0 - 1) ** 2, 0.0, weight * 2 * (l0 - 1) / scale

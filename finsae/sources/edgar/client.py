@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -83,10 +85,11 @@ class Edgar:
             for host in (WWW, DATA)
         )
 
-    def stop(self) -> None:
-        """Let no thread wait or ask any longer."""
-        self.www.stop()
-        self.data.stop()
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let no thread wait or ask within the block."""
+        with self.www.stopped(), self.data.stopped():
+            yield
 
     def tickers(self) -> dict[str, str]:
         """Map current tickers to CIKs; delisted companies are not in it."""

@@ -119,7 +119,7 @@ def _json(file: Path) -> list[Mapping[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         if file.suffix.lower() == ".jsonl":
-            content = [json.loads(line) for line in text.splitlines() if line.strip()]
+            content: Any = [json.loads(line) for line in text.splitlines() if line.strip()]
         else:
             content = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
@@ -138,10 +138,11 @@ def _row(record: Mapping[str, Any]) -> dict[str, str | None] | None:
     cik = known["cik"] or (named.group(1) if named else "")
     day = DAY.match(known["filed"] or "")
     year = re.match(r"(?:19|20)\d{2}", known["year"] or (named.group(2) if named else ""))
-    if item is None or not re.fullmatch(r"\d{1,10}(\.0)?", cik) or not (day or year):
+    last = f"{year.group()}-12-31" if year else None
+    date = day.group() if day else last
+    if item is None or date is None or not re.fullmatch(r"\d{1,10}(\.0)?", cik):
         return None
     cik = cik.removesuffix(".0").zfill(10)
-    date = day.group() if day else f"{year.group()}-12-31" if year else ""
     business = clean_business(_text(lower[item]))
     sic = four_digits((known["sic"] or "").removesuffix(".0"))
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from finsae.checks import DataError, nearest
 from finsae.sources.edgar.client import Edgar
-from finsae.sources.edgar.extract import extract_business
+from finsae.sources.edgar.extract import Business, extract_business
 from finsae.sources.edgar.records import Company, Filing, Header, ticker_key
 from finsae.sources.http import FetchError
 from finsae.sources.tables import as_text, few, known_names, read_table
@@ -144,21 +143,21 @@ def fetch_filings(
         If the source refuses to go on, or more than ten filings could not be had.
     """
     failures: list[str] = []
-    with (
-        progress("filings of companies", len(wanted)) as (bar, task),
-        ThreadPoolExecutor(AT_ONCE) as pool,
-        contextlib.ExitStack() as stack,
-    ):
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        stack.callback(edgar.stop)
-        for rows in pool.map(lambda company: _rows(edgar, company, years), wanted):
-            failures += [str(row["accession"]) for row in rows if row["flags"] == "missing"]
-            if len(failures) > MOST_FAILURES:
-                raise FetchError(
-                    f"{len(failures)} filings could not be had ({few(failures)}): run again later"
-                )
-            yield from rows
-            bar.advance(task)
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        with progress("filings of companies", len(wanted)) as (bar, task):
+            for rows in pool.map(lambda company: _rows(edgar, company, years), wanted):
+                failures += [str(row["accession"]) for row in rows if row["flags"] == "missing"]
+                if len(failures) > MOST_FAILURES:
+                    raise FetchError(
+                        f"{len(failures)} filings could not be had ({few(failures)}): "
+                        "run again later"
+                    )
+                yield from rows
+                bar.advance(task)
+    finally:
+        with edgar.stopped():
+            pool.shutdown(cancel_futures=True)
 
 
 def _rows(edgar: Edgar, wanted: Wanted, years: tuple[int, int]) -> list[dict[str, str | None]]:
@@ -191,10 +190,8 @@ def _row(edgar: Edgar, company: Company, filing: Filing) -> dict[str, str | None
         if error.status in (403, 429, 503):
             raise
         document, header = None, Header(None, None, None)
-    if document is None:
-        text, flags = "", ("missing",)
-    else:
-        text, flags = extract_business(document, filing.form)
+    missing = Business("", ("missing",))
+    text, flags = missing if document is None else extract_business(document, filing.form)
     accepted = header.accepted or filing.accepted.removesuffix("Z").split(".")[0] or None
     # What EDGAR accepts in the evening is public on the next day, which is its filing date.
     date = max(filing.filed, (accepted or filing.filed)[:10])

@@ -126,7 +126,7 @@ def find_headings(blocks: Sequence[Block], form: str) -> list[Heading]:
         Such as 10-K405 or 20-F; their items differ.
     """
     titles = TITLES_20F if form.startswith("20-F") else TITLES_10K
-    found = []
+    found: list[Heading] = []
     for at, block in enumerate(blocks):
         if block.text[:1].lower() in ("i", "p"):
             below = bool(found) and found[-1].at == at - 1
