@@ -214,14 +214,15 @@ def window(
 
 
 def inner_cuts(universe: Universe, cut: pd.Timestamp) -> list[pd.Timestamp]:
-    """Year-ends before the cut with three years of returns before them and one after.
+    """Year-ends before the cut with texts by then, three years of returns before and one after.
 
     Raises
     ------
     DataError
         If there are none.
     """
-    months = universe.cut(cut).past.monthly.index
+    past = universe.cut(cut).past
+    months = past.monthly.index
     ends = [
         day
         for number, day in enumerate(months)
@@ -232,7 +233,15 @@ def inner_cuts(universe: Universe, cut: pd.Timestamp) -> list[pd.Timestamp]:
             f"{len(months)} months up to the cut {cut:%Y-%m-%d} are too few to tune on: "
             f"{LEAST_PAST + YEAR} are needed"
         )
-    return ends
+    dates = past.companies["date"]  # what is undated is known all along
+    known = [day for day in ends if (~(dates > day)).any()]
+    if not known:
+        raise DataError(
+            f"nothing to tune on: the texts are dated from {dates.min():%Y-%m-%d}, and no year of "
+            f"returns follows them before the cut {cut:%Y-%m-%d}; give --features of texts dated "
+            f"by {ends[-1]:%Y-%m-%d}, or of a companies file without dates, or a later --cut"
+        )
+    return known
 
 
 def tune(

@@ -127,6 +127,8 @@ def test_a_selector_that_leaves_nothing_says_so_in_one_line(files, capsys):
         (["associations", "99999"], "no feature 99999"),
         (["difference", "T0A", "T0A"], "in both groups"),
         (["difference", ".", "T0A"], "name two folders"),
+        (["difference", "", "T0A"], "a group is empty"),
+        (["difference", " , ", "T0A"], "a group is empty"),
         (["backtest", "--method", "sci"], 'did you mean "sic"'),
         (["report", "--format", "pdff"], 'did you mean "pdf"'),
         (["report", "--format", "htm"], 'did you mean "html"'),
