@@ -282,18 +282,11 @@ def tune(
     """
     run = run or Run()
     at_least(k=run.benchmark.k)
-    taken = [name for name in BASELINE_FAMILIES if name in features]
-    if taken:
-        raise DataError(
-            f'the baseline "{taken[0]}" is tuned beside the features: give yours another name '
-            "(rename their folder)"
-        )
+    _own_names(features)
     cut = windows(universe, run).cut
     past = universe.cut(cut).past
     chosen = [as_day(day) for day in cuts] if cuts else inner_cuts(universe, cut)
-    late = [f"{day:%Y-%m-%d}" for day in chosen if day + pd.DateOffset(years=1) > cut]
-    if late:
-        raise DataError(f"the year after {', '.join(late)} is not over at the cut {cut:%Y-%m-%d}")
+    _over_by(cut, chosen)
     tuner = Tuner(past, features, run, chosen)
     families = {"sae": list(features), **{name: [name] for name in BASELINE_FAMILIES}}
     with progress("Tuning", len(families)) as (bar, task):
@@ -313,6 +306,21 @@ def tune(
     found = window(universe, features, run, cut, months=None)
     scores = open_period(choices, found, run)
     return Result(scores, tables, {**made, "returns_hash": hash_frame(found.returns)})
+
+
+def _own_names(features: Mapping[str, Features]) -> None:
+    taken = [name for name in BASELINE_FAMILIES if name in features]
+    if taken:
+        raise DataError(
+            f'the baseline "{taken[0]}" is tuned beside the features: give yours another name '
+            "(rename their folder)"
+        )
+
+
+def _over_by(cut: pd.Timestamp, inner: Sequence[pd.Timestamp]) -> None:
+    late = [f"{day:%Y-%m-%d}" for day in inner if day + pd.DateOffset(years=1) > cut]
+    if late:
+        raise DataError(f"the year after {', '.join(late)} is not over at the cut {cut:%Y-%m-%d}")
 
 
 def open_period(choices: Sequence[Choice], found: Window, run: Run) -> pd.DataFrame:
