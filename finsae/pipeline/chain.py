@@ -14,9 +14,9 @@ from finsae.config import Data, Reading, Run
 from finsae.features import Features
 from finsae.features.table import LABELS
 from finsae.ledger import record
-from finsae.methods import BASELINES
 from finsae.pipeline import methods, pictures
 from finsae.pipeline.footing import windows
+from finsae.pipeline.methods import chosen
 from finsae.pipeline.reading import (
     build_features,
     features_folder,
@@ -241,13 +241,15 @@ def trade_files(
 ) -> Result:
     """Backtest methods on a features folder; without any named, the features' own.
 
+    "all" and "main" are those of the benchmark but random pairs, which the placebo draws.
     Random pairs stand beside them as the placebo; every configuration is noted in the ledger, by
     default the user's own in the cache folder.
     """
     universe, features = open_inputs(run, folder)
     names = list(methods) if methods else [next(iter(features))]
-    if names == ["all"]:
-        names = [name for name in (*features, *BASELINES) if name != "random"]
+    if names in (["all"], ["main"]):
+        every = chosen(names[0], features, coded=True)
+        names = [name for name in every if name != "random"]
     if protocol != "honest":
         return run_published(universe, features, run, protocol=protocol, methods=names)
     return run_backtest(

@@ -15,7 +15,7 @@ from finsae.benchmark import eligible
 from finsae.checks import DataError, one_of
 from finsae.config import Run
 from finsae.features import Features
-from finsae.methods import BASELINES
+from finsae.methods import BASELINES, SCHEMES
 from finsae.pairs import published
 from finsae.pipeline.footing import (
     Windows,
@@ -25,7 +25,15 @@ from finsae.pipeline.footing import (
     windows,
     with_features,
 )
-from finsae.pipeline.methods import Readings, clusterings, reading_of, readings, similarities
+from finsae.pipeline.methods import (
+    BY_CODE,
+    Readings,
+    clusterings,
+    reading_of,
+    readings,
+    similarities,
+    with_controls,
+)
 from finsae.plugins import make
 from finsae.result import Result
 from finsae.similarity import past_correlation
@@ -98,6 +106,7 @@ def run_backtest(
     need_daily_closes(universe)
     dates = windows(universe, run)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
+    features = with_controls(universe, readings(features), names)
     traded = _tradable(universe, features, run, dates=dates, methods=names)
     books = _books(universe, traded, run, spans=_spans(traded, run, dates))
     # Another cut or other features are another trial on the same prices, not other prices.
@@ -135,7 +144,7 @@ def _tradable(
     )
     tickers = with_features(tickers, features, past)
     coded = bool(past.companies["sic"].reindex(tickers).fillna("").ne("").any())
-    asked = [name for name in methods if coded or name not in ("sic", "major-group")]
+    asked = [name for name in methods if coded or name not in (*BY_CODE, *SCHEMES)]
     if not asked:
         raise DataError(f"no company has a SIC code: {', '.join(methods)} has nothing to go by")
     similarity = similarities(past, features, tickers, methods=asked, past_months=months)
@@ -297,6 +306,7 @@ def run_published(
     need_daily_closes(universe)
     dates = windows(universe, run)
     names = list(methods or [*readings(features), *BASELINES])
+    features = with_controls(universe, readings(features), names)
     traded = _tradable(universe, features, run, dates=dates, methods=names)
     trade = published.trade_paper if protocol == "paper" else published.trade_revised
     books = {}
