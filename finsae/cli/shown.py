@@ -267,12 +267,14 @@ def years(figures: pd.DataFrame) -> Table:
         "Net return, % (net Sharpe ratio) by year", "method", *(f"{year:.0f}" for year in calendar)
     )
     for method in in_order(figures["method"]):
-        rows = figures[figures["method"] == method].set_index("year")
-        cells = []
-        for year in calendar:
-            earned = f"{100 * rows.at[year, 'return_net']:z.2f}" if year in rows.index else ""
-            ratio = rows.at[year, "sharpe_net"] if year in rows.index else None
-            cells.append(f"{earned} ({ratio:z.2f})" if pd.notna(ratio) else earned)
+        mine = figures[figures["method"] == method].to_dict("records")
+        earned = {row["year"]: f"{100 * row['return_net']:z.2f}" for row in mine}
+        ratios = {
+            row["year"]: f" ({row['sharpe_net']:z.2f})"
+            for row in mine
+            if pd.notna(row["sharpe_net"])
+        }
+        cells = [earned.get(year, "") + ratios.get(year, "") for year in calendar]
         table.add_row(escape(label(method)), *cells)
     return table
 
