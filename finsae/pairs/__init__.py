@@ -36,9 +36,9 @@ from finsae.pairs.select import (
     within_clusters,
 )
 from finsae.pairs.sweep import overfitting_of, remembered, sweep
-from finsae.pairs.terms import Terms
+from finsae.pairs.terms import Terms, last_prices
 
-VERSION = 6  # raised when books of the same similarities and prices change
+VERSION = 7  # raised when books of the same similarities and prices change
 
 __all__ = [
     "PLACEBO",
@@ -64,6 +64,7 @@ __all__ = [
     "follow",
     "half_life",
     "johansen",
+    "last_prices",
     "ledger",
     "overfitting_of",
     "pair_tests",
