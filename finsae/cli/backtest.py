@@ -10,19 +10,21 @@ import typer
 from finsae.checks import one_of
 from finsae.cli.options import (
     Companies,
+    Config,
     Cut,
     Events,
     Folders,
     JsonFile,
     Prices,
     Seed,
+    configured,
     err,
     finish,
     left_out,
     out,
     writable,
 )
-from finsae.config import Backtest, Data, Run
+from finsae.config import Backtest
 from finsae.methods import LABELS
 from finsae.plugins import MENU
 from finsae.result import Result
@@ -32,6 +34,7 @@ JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", 
 
 
 def backtest(
+    context: typer.Context,
     method: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +70,7 @@ def backtest(
     ledger: Annotated[
         str | None, typer.Option(help="Where trials are noted; default: your own, in the cache.")
     ] = None,
+    config: Config = None,
     seed: Seed = 0,
     as_json: JsonFile = None,
 ) -> None:
@@ -78,14 +82,8 @@ def backtest(
     for name in names or ():
         one_of("method", name, (*LABELS, "all"))
     one_of("protocol", protocol, PROTOCOLS)
-    one_of("selector", selector, MENU["selector"])
-    one_of("rule", rule, MENU["rule"])
     writable(file=as_json)
-    data = Data(companies, prices, events, cut, formation, trade)
-    settings = Backtest(
-        cost_bps=cost_bps, borrow_bps=borrow_bps, selector=selector, rule=rule, step=step
-    )
-    run = Run(data=data, backtest=settings, seed=seed)
+    run = configured(context, config)
     result = trade_files(run, features, names, protocol=protocol, ledger=ledger)
     left_out(result)
     show(result)

@@ -35,7 +35,7 @@ from finsae.pairs.select import (
     same_issuer,
     within_clusters,
 )
-from finsae.pairs.sweep import overfitting_of, remembered, sweep
+from finsae.pairs.sweep import Trader, net_of, overfitting_of, remembered, sweep
 from finsae.pairs.terms import Terms, last_prices
 
 VERSION = 7  # raised when books of the same similarities and prices change
@@ -52,6 +52,7 @@ __all__ = [
     "RollingOLS",
     "SarmentoHorta",
     "Terms",
+    "Trader",
     "Window",
     "ZScore",
     "adf",
@@ -66,6 +67,7 @@ __all__ = [
     "johansen",
     "last_prices",
     "ledger",
+    "net_of",
     "overfitting_of",
     "pair_tests",
     "phillips_ouliaris",
