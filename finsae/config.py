@@ -27,6 +27,12 @@ class Data:
     formation, trade : str or None
         ``START:END`` of the backtest's two windows. Default: the two years up to the cut, and
         everything after it.
+    volume : str or None
+        File of shares traded a day: long (``date, ticker, volume``) or wide (a column of dates,
+        then one per ticker). Without it liquidity is not judged and capacity not stated.
+    factors : str or None
+        File of daily factor returns (a column of dates, then one per factor; 1 % is 0.01) that the
+        returns of a backtest are regressed on.
     """
 
     companies: str | None = None
@@ -35,6 +41,8 @@ class Data:
     cut: str | None = None
     formation: str | None = None
     trade: str | None = None
+    volume: str | None = None
+    factors: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,13 +166,35 @@ class Backtest:
     draws : int
         Random draws of candidates for methods that tie.
     entry, exit, stop : float
-        Bands of the z-score rule, in formation standard deviations of the spread.
+        Bands of the z-score rule, in formation standard deviations of the spread; a stop of 0:
+        none.
+    max_days : int
+        Days after which a position is given up; 0: never.
     cost_bps : float
         Cost per leg per side, in basis points of the traded value.
     borrow_bps : float
         Fee on what is sold short, in basis points of its value a year.
+    per_share : float
+        Cost per share traded, in the currency of the prices, beside that in basis points; the
+        prices must then not be adjusted for splits, or a share is not a share.
+    gross_cap, net_cap : float
+        Most that longs and shorts together, and longs less shorts, may be worth over committed
+        capital when a position is opened; 0: no cap.
+    patience : int
+        Days in a row without a price of a leg after which it counts as delisted.
+    delisting_loss : float
+        Share of its last price that a delisted leg loses, on whichever side it is held.
     selector, rule : str
         Names on the menu of `finsae.plugins`.
+    min_half_life, max_half_life : float
+        Bounds, in days, of the half-life of a selected pair's spread, both excluded; 0: none.
+    max_hurst : float
+        What the Hurst exponent of the spread must be below; 0: not looked at.
+    min_crossings : float
+        Least crossings of the spread's mean a year; 0: not looked at.
+    min_volume : float
+        Least value traded on the median formation day of the less traded leg, in the currency of
+        the prices; needs `Data.volume`. 0: not looked at.
     formation_days, trading_days : int
         Windows of the walk, where the run names no formation window.
     step : int
@@ -190,6 +220,17 @@ class Backtest:
     step: int = 0
     placebo: int = 100
     resamples: int = 1000
+    max_days: int = 0
+    per_share: float = 0.0
+    gross_cap: float = 0.0
+    net_cap: float = 0.0
+    patience: int = 10
+    delisting_loss: float = 0.0
+    min_half_life: float = 0.0
+    max_half_life: float = 0.0
+    max_hurst: float = 0.0
+    min_crossings: float = 0.0
+    min_volume: float = 0.0
 
 
 @dataclass(frozen=True)

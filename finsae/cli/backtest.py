@@ -10,6 +10,7 @@ import typer
 from finsae.checks import one_of
 from finsae.cli.options import (
     Companies,
+    Config,
     Cut,
     Events,
     Folders,
@@ -17,6 +18,7 @@ from finsae.cli.options import (
     OutFolder,
     Prices,
     Seed,
+    configured,
     err,
     finish,
     keep,
@@ -26,7 +28,7 @@ from finsae.cli.options import (
     unread,
     writable,
 )
-from finsae.config import Backtest, Data, Run
+from finsae.config import Backtest
 from finsae.plugins import MENU
 from finsae.result import Result
 
@@ -36,6 +38,7 @@ JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", 
 
 
 def backtest(
+    context: typer.Context,
     method: Annotated[
         str | None,
         typer.Option(
@@ -71,6 +74,7 @@ def backtest(
     ledger: Annotated[
         str | None, typer.Option(help="Where trials are noted; default: your own, in the cache.")
     ] = None,
+    config: Config = None,
     seed: Seed = 0,
     folder: OutFolder = None,
     as_json: JsonFile = None,
@@ -96,11 +100,7 @@ def backtest(
         unread(f"--protocol {protocol}, which has rules and costs of its own", others)
     if formation:
         unread("--formation, which forms pairs once", {"--step": (step or None, None)})
-    data = Data(companies, prices, events, cut, formation, trade)
-    settings = Backtest(
-        cost_bps=cost_bps, borrow_bps=borrow_bps, selector=selector, rule=rule, step=step
-    )
-    run = Run(data=data, backtest=settings, seed=seed)
+    run = configured(context, config)
     result = trade_files(run, features, names, protocol=protocol, ledger=ledger)
     left_out(result)
     show(result)

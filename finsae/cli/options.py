@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 
 from finsae.checks import DataError, one_of
-from finsae.config import Reading
+from finsae.config import Backtest, Data, Reading, Run, read_run
 from finsae.methods import LABELS
 from finsae.result import Result
 from finsae.store import atomic_path, write_json
@@ -55,6 +56,10 @@ Without = Annotated[
 ]
 Cut = Annotated[
     str | None, typer.Option(help="Last day of the past, e.g. 2013-06-30; scores use later months.")
+]
+Config = Annotated[
+    str | None,
+    typer.Option(help="TOML file or preset name; what is written on the command line wins."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 JsonFile = Annotated[str | None, typer.Option("--json", help="Also write the scores to this file.")]
@@ -141,6 +146,28 @@ def method_names(text: str) -> list[str]:
         raise DataError(f'"{text}": all and main go alone, without other names')
     known = [name for name in LABELS if name != "placebo"]  # it stands beside whatever is traded
     return [one_of("method", name, (*known, "all", "main")) for name in names]
+
+
+def configured(context: typer.Context, config: str | None) -> Run:
+    """Read a run from a TOML file, if any; options on the command line win.
+
+    Options are those of the command that have the name of a setting of [data] or [backtest].
+    """
+    run = read_run(config) if config else Run()
+    written = {
+        name: value
+        for name, value in context.params.items()
+        if str(getattr(context.get_parameter_source(name), "name", "")) == "COMMANDLINE"
+    }
+
+    def mine(part: Data | Backtest) -> dict[str, Any]:
+        return {name: value for name, value in written.items() if hasattr(part, name)}
+
+    data, backtest = (
+        replace(run.data, **mine(run.data)),
+        replace(run.backtest, **mine(run.backtest)),
+    )
+    return replace(run, data=data, backtest=backtest, seed=written.get("seed", run.seed))
 
 
 def split(text: str) -> list[str]:

@@ -35,10 +35,10 @@ from finsae.pairs.select import (
     same_issuer,
     within_clusters,
 )
-from finsae.pairs.sweep import overfitting_of, remembered, sweep
-from finsae.pairs.terms import Terms
+from finsae.pairs.sweep import Trader, net_of, overfitting_of, remembered, sweep
+from finsae.pairs.terms import Terms, last_prices
 
-VERSION = 6  # raised when books of the same similarities and prices change
+VERSION = 7  # raised when books of the same similarities and prices change
 
 __all__ = [
     "PLACEBO",
@@ -52,6 +52,7 @@ __all__ = [
     "RollingOLS",
     "SarmentoHorta",
     "Terms",
+    "Trader",
     "Window",
     "ZScore",
     "adf",
@@ -64,7 +65,9 @@ __all__ = [
     "follow",
     "half_life",
     "johansen",
+    "last_prices",
     "ledger",
+    "net_of",
     "overfitting_of",
     "pair_tests",
     "phillips_ouliaris",

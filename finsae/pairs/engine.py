@@ -41,7 +41,8 @@ def simulate(
     A day on which a leg has no price trades nothing: the position waits, at its last prices, for
     the next day with both, and then follows the decision of the close before that day; if there is
     none within `terms.patience` days, the leg counts as delisted. What is open at the last close is
-    sold there, at the last prices known if need be; nothing is opened there.
+    sold there, at the last prices known if need be; nothing is opened there. A leg without a price
+    at that close that never trades again (`terms.ended`) counts as delisted too.
 
     Parameters
     ----------
@@ -74,6 +75,7 @@ def simulate(
     _check(weights, closes, exits)
     priced = np.isfinite(closes)
     gone = _given_up(priced, terms.patience)
+    over = _over(priced[-1:], pairs, prices.index, terms=terms)
     marks = np.nan_to_num(carried(closes), nan=1.0)  # before a first price nothing is held
     target = _executed(weights, priced[..., 0] & priced[..., 1], gone)
     if terms.capped:
@@ -81,6 +83,8 @@ def simulate(
     shares = shares_held(target, marks)
     held = yesterday(shares)
     lost = gone[..., None] & ~priced
+    lost[-1:] |= over
+    gone[-1:] |= over.any(axis=2)
     marks = np.where(lost, marks * (1.0 - terms.delisting_loss * np.sign(held)), marks)
     side = _side(target)
     money = _dealt(shares, marks, side, dates=prices.index, terms=terms)
@@ -210,6 +214,14 @@ def _given_up(priced: Flags, patience: int) -> Flags:
     days = np.arange(len(priced))[:, None, None]
     last = np.maximum.accumulate(np.where(priced, days, -1), axis=0)
     return np.asarray((days - last == patience).any(axis=2))
+
+
+def _over(priced: Flags, pairs: pd.DataFrame, dates: pd.Index, *, terms: Terms) -> Flags:
+    """Legs without a price at the last close, and ever after: 1 x pairs x 2."""
+    if not terms.ended:
+        return np.zeros_like(priced)
+    ended = {ticker for ticker, day in terms.ended.items() if day <= dates[-1]}
+    return np.asarray(~priced & pairs[["y", "x"]].isin(ended).to_numpy())
 
 
 def _executed(weights: Floats, tradable: Flags, gone: Flags) -> Floats:

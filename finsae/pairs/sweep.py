@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from finsae.pairs.backtest import PLACEBO, Proposals, Tests, Window, shared_tests, walk_forward
+from finsae.pairs.backtest import (
+    PLACEBO,
+    Books,
+    Proposals,
+    Tests,
+    Window,
+    shared_tests,
+    walk_forward,
+)
+from finsae.pairs.book import Backtest
 from finsae.pairs.stats.selection import MIN_CONFIGURATIONS, overfitting
 from finsae.pairs.terms import Terms
 from finsae.plugins import PairSelector, TradingRule
+
+BLOCKS = 16
+"""Into which the days are cut for the probability of overfitting."""
+
+
+class Trader(NamedTuple):
+    """How pairs are chosen, when they are held, and what it costs; None: as `trade` has it."""
+
+    selector: PairSelector | None = None
+    rule: TradingRule | None = None
+    terms: Terms | None = None
 
 
 def remembered(test: Tests = shared_tests) -> Tests:
@@ -42,68 +63,71 @@ def remembered(test: Tests = shared_tests) -> Tests:
 
 def sweep(
     candidates: Callable[[pd.DataFrame], Proposals],
-    prices: pd.DataFrame,
+    prices: pd.DataFrame | Callable[[Window], tuple[pd.DataFrame, pd.DataFrame]],
     *,
     windows: Sequence[Window],
-    rules: Mapping[str, TradingRule],
-    selector: PairSelector | None = None,
-    terms: Terms | None = None,
+    traders: Mapping[str, Trader],
     test: Tests = shared_tests,
-) -> pd.DataFrame:
-    """Trade the same pairs by every rule.
+) -> Iterator[tuple[str, dict[str, list[Backtest]]]]:
+    """Let several traders trade the same candidates, and test no pair twice.
 
-    Each column is a trial: record them in the ledger.
+    Every book is a trial: record it in the ledger.
 
     Parameters
     ----------
-    candidates, prices, windows, selector, terms, test
+    candidates, prices, windows, test
         As for `walk_forward`.
-    rules : mapping of str to TradingRule
+    traders : mapping of str to Trader
         Such as z-scores at several bands.
 
-    Returns
-    -------
-    DataFrame, days x (method, rule)
-        Daily net returns, averaged over a method's draws; without the placebo.
+    Yields
+    ------
+    str, dict of str to list of Backtest
+        A trader's name and what `walk_forward` returns, as soon as it has traded.
     """
     shared = remembered(test)
-    found: dict[tuple[str, str], pd.Series] = {}
-    for name, rule in rules.items():
-        books = walk_forward(
-            candidates,
-            prices,
-            windows=windows,
-            selector=selector,
-            rule=rule,
-            terms=terms,
-            test=shared,
+    proposed: dict[tuple[object, ...], Proposals] = {}
+
+    def once(formation: pd.DataFrame) -> Proposals:
+        window = (formation.index[0], formation.index[-1])
+        if window not in proposed:
+            proposed[window] = candidates(formation)
+        return proposed[window]
+
+    for name, trader in traders.items():
+        yield (
+            name,
+            walk_forward(once, prices, windows=windows, **trader._asdict(), test=shared),
         )
-        for method, drawn in books.items():
-            if method != PLACEBO:
-                net = np.mean([book.returns["net"].to_numpy() for book in drawn], axis=0)
-                found[method, name] = pd.Series(net, index=drawn[0].returns.index)
+
+
+def net_of(books: Books) -> pd.DataFrame:
+    """Average net returns over draws, days x methods; without the placebo."""
+    found = {
+        method: pd.Series(
+            np.mean([book.returns["net"].to_numpy() for book in drawn], axis=0),
+            index=drawn[0].returns.index,
+        )
+        for method, drawn in books.items()
+        if method != PLACEBO
+    }
     return pd.DataFrame(found)
 
 
-def overfitting_of(swept: pd.DataFrame) -> pd.Series:
-    """Probability of backtest overfitting of each method's choice among its rules.
+def overfitting_of(swept: pd.DataFrame) -> float:
+    """Probability of backtest overfitting of choosing the best of all that were run.
 
     Parameters
     ----------
-    swept : DataFrame, days x (method, rule)
-        As from `sweep`.
+    swept : DataFrame, days x configurations
+        Daily net returns, as from `net_of`, side by side.
 
     Returns
     -------
-    Series by method
-        NaN for fewer than 16 rules: too few to say.
+    float
+        NaN for fewer than 16 configurations, or fewer than 32 days: too few to say.
     """
-    methods = swept.columns.get_level_values(0).unique()
-    return pd.Series(
-        {
-            method: overfitting(swept[method])
-            if swept[method].shape[1] >= MIN_CONFIGURATIONS
-            else np.nan
-            for method in methods
-        }
-    )
+    days, configurations = swept.shape
+    if configurations < MIN_CONFIGURATIONS or days < 2 * BLOCKS:
+        return np.nan
+    return overfitting(swept, blocks=BLOCKS)

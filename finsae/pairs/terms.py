@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
 
 from finsae.checks import DataError
 
@@ -32,6 +36,10 @@ class Terms:
         Share of its last price that a delisted leg loses, whichever side is held: prices alone do
         not tell a failure from a takeover. 0 closes at the last price; 0.3 is usual for failures
         (Shumway, 1997).
+    ended : mapping of str to Timestamp
+        Day of the last price of each company that never trades again, as from `last_prices`. It
+        decides nothing: a leg that stops shortly before the window ends, and is sold there before
+        `patience` is over, is booked as what it is, delisted.
     """
 
     cost_bps: float = 10.0
@@ -41,6 +49,7 @@ class Terms:
     net_cap: float | None = None
     patience: int = 10
     delisting_loss: float = 0.0
+    ended: Mapping[str, pd.Timestamp] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         costs = {
@@ -49,7 +58,11 @@ class Terms:
             "costs per share": self.per_share,
         }
         caps = {"gross_cap": self.gross_cap, "net_cap": self.net_cap}
-        problems = [f"{name} must be zero or more, not {v}" for name, v in costs.items() if v < 0.0]
+        problems = [
+            f"{name} must be zero or more, not {v}"
+            for name, v in costs.items()
+            if not 0.0 <= v < np.inf
+        ]
         problems += [
             f"{name} must be above zero, not {v}: leave it out for none"
             for name, v in caps.items()
@@ -66,3 +79,24 @@ class Terms:
     def capped(self) -> bool:
         """Whether what one pair does depends on the others of its book."""
         return self.gross_cap is not None or self.net_cap is not None
+
+
+def last_prices(prices: pd.DataFrame, *, patience: int) -> dict[str, pd.Timestamp]:
+    """Find the companies whose prices end `patience` days or more before the table does.
+
+    Parameters
+    ----------
+    prices : DataFrame, dates x tickers
+        All closes there are, NaN where missing.
+    patience : int
+        As in `Terms`: who lacks prices for fewer days may yet come back.
+
+    Returns
+    -------
+    dict of str to Timestamp
+        The day of each one's last price.
+    """
+    known = prices.notna().to_numpy()
+    last = len(known) - 1 - known[::-1].argmax(axis=0)
+    gone = known.any(axis=0) & (len(known) - 1 - last >= patience)
+    return {str(prices.columns[at]): prices.index[last[at]] for at in np.flatnonzero(gone)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,7 @@ from finsae.pipeline.methods import (
     similarities,
     with_controls,
 )
-from finsae.plugins import make
+from finsae.pipeline.trader import noted, terms_of, trader_of
 from finsae.result import Result
 from finsae.similarity import past_correlation
 from finsae.store import hash_frame
@@ -45,7 +45,8 @@ PROTOCOLS = ("honest", "paper", "paper-revised")
 
 PAST = "past-correlation"
 DATES = ("cut", "formation", "trade")
-SHOWN = ("resamples", "placebo")  # how a book is judged, not what is in it
+Proposing = Callable[[pd.DataFrame], dict[str, list[pd.DataFrame]]]
+Pricing = Callable[[pairs.Window], tuple[pd.DataFrame, pd.DataFrame]]
 
 
 class Traded(NamedTuple):
@@ -104,14 +105,20 @@ def run_backtest(
     settings = run.backtest
     at_least(candidates=settings.candidates, pairs=settings.pairs, draws=settings.draws)
     need_daily_closes(universe)
+    trader = trader_of(settings, universe.prices)
     dates = windows(universe, run)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
     features = with_controls(universe, readings(features), names)
-    traded = _tradable(universe, features, run, dates=dates, methods=names)
-    books = _books(universe, traded, run, spans=_spans(traded, run, dates))
+    traded = tradable(universe, features, run, dates=dates, methods=names)
+    books = pairs.walk_forward(
+        *formed(universe, traded, run),
+        windows=spans(traded, run, dates),
+        **trader._asdict(),
+        test=pairs.remembered(),
+    )
     # Another cut or other features are another trial on the same prices, not other prices.
     data = hash_frame(universe.prices)
-    trials = _note(ledger, data, books, run=run, features=features) if ledger else None
+    trials = note(ledger, data, books, run=run, features=features) if ledger else None
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed, trials=trials)
     tables = {
         **pairs.tables({name: book for name, book in books.items() if name != pairs.PLACEBO}),
@@ -128,7 +135,7 @@ def run_backtest(
     return Result(scores, tables, {**made, "warnings": warnings, "prices_hash": data})
 
 
-def _tradable(
+def tradable(
     universe: Universe,
     features: Features | Readings,
     run: Run,
@@ -153,7 +160,7 @@ def _tradable(
     return Traded(past, future, tickers, similarity, excluded)
 
 
-def _spans(traded: Traded, run: Run, dates: Windows) -> list[pairs.Window]:
+def spans(traded: Traded, run: Run, dates: Windows) -> list[pairs.Window]:
     """Windows of formation and trading; one, where the run names its formation."""
     if run.data.formation:
         return [pairs.Window(dates.formation, dates.trade)]
@@ -169,10 +176,8 @@ def _spans(traded: Traded, run: Run, dates: Windows) -> list[pairs.Window]:
     )
 
 
-def _books(
-    universe: Universe, traded: Traded, run: Run, *, spans: Sequence[pairs.Window]
-) -> dict[str, list[pairs.Backtest]]:
-    """Trade all windows, each on prices as they were known when it was formed."""
+def formed(universe: Universe, traded: Traded, run: Run) -> tuple[Proposing, Pricing]:
+    """Say who proposes pairs for a window, and on which prices: those known when it was formed."""
     settings = run.backtest
 
     def candidates(formation: pd.DataFrame) -> dict[str, list[pd.DataFrame]]:
@@ -196,20 +201,10 @@ def _books(
         formation = past.between(*window.formation).prices[traded.tickers]
         return formation, future.between(*window.trading).prices[traded.tickers]
 
-    return pairs.walk_forward(
-        candidates,
-        closes,
-        windows=spans,
-        selector=make("selector", settings.selector, n=settings.pairs),
-        rule=make(
-            "rule", settings.rule, entry=settings.entry, exit=settings.exit, stop=settings.stop
-        ),
-        terms=pairs.Terms(settings.cost_bps, settings.borrow_bps),
-        test=pairs.remembered(),
-    )
+    return candidates, closes
 
 
-def _note(
+def note(
     ledger: str | Path,
     data: str,
     books: Mapping[str, Sequence[pairs.Backtest]],
@@ -230,8 +225,7 @@ def _note(
     }
     # Dates decide what is traded; where the files lie does not, and their content is in `data`.
     dates = {name: value for name, value in asdict(run.data).items() if name in DATES}
-    traded = {name: value for name, value in asdict(run.backtest).items() if name not in SHOWN}
-    settings = {**traded, **dates, "seed": run.seed}
+    settings = {**noted(run.backtest), **dates, "seed": run.seed}
     made = {name: asdict(reading_of(table)) for name, table in readings(features).items()}
     return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings, readings=made)
 
@@ -257,7 +251,7 @@ def _steps(
         formation,
         later,
         honest=honest[own][0],
-        terms=pairs.Terms(run.backtest.cost_bps, run.backtest.borrow_bps),
+        terms=terms_of(run.backtest, universe.prices),
         resamples=run.backtest.resamples,
         seed=run.seed,
     )
@@ -307,7 +301,7 @@ def run_published(
     dates = windows(universe, run)
     names = list(methods or [*readings(features), *BASELINES])
     features = with_controls(universe, readings(features), names)
-    traded = _tradable(universe, features, run, dates=dates, methods=names)
+    traded = tradable(universe, features, run, dates=dates, methods=names)
     trade = published.trade_paper if protocol == "paper" else published.trade_revised
     books = {}
     for name in traded.similarity:

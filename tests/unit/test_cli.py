@@ -95,6 +95,27 @@ def test_backtest_adds_returns_and_trades(files):
     assert content["trades"] and {"date", "net"} <= set(content["returns"][0])
 
 
+def test_a_file_of_settings_applies_and_the_command_line_wins(files, capsys):
+    settings = files / "mine.toml"
+    settings.write_text(
+        "seed = 3\n[data]\nformation = '2013-01-01:2014-12-31'\ntrade = '2015-01-01:2015-12-31'\n"
+        "[backtest]\ncandidates = 30\npairs = 6\ndraws = 2\nplacebo = 2\nresamples = 10\n"
+        "cost_bps = 20\nborrow_bps = 0\nmax_days = 7\nper_share = 0.01\n"
+    )
+    target, ledger = files / "configured.json", files / "ledger.jsonl"
+    argv = ["--features", str(files / "features"), "--prices", str(files / "prices.parquet")]
+    argv += ["--config", str(settings), "--cost-bps", "10", "--ledger", str(ledger)]
+    assert call("backtest", "--method", "sic", *argv, "--json", str(target)) == 0
+    content = json.loads(target.read_text())
+    assert max(trade["days"] for trade in content["trades"]) == 7  # config alone
+    noted = json.loads(ledger.read_text())["settings"]
+    assert (noted["cost_bps"], noted["borrow_bps"], noted["seed"]) == (10.0, 0.0, 3)
+    assert noted["per_share"] == 0.01 and noted["trade"] == "2015-01-01:2015-12-31"
+    settings.write_text("[backtest]\nmax_day = 7\n")
+    assert call("backtest", *argv) == 2
+    assert 'unknown key "max_day"; did you mean "max_days"' in capsys.readouterr().err
+
+
 def test_a_selector_that_leaves_nothing_says_so_in_one_line(files, capsys):
     argv = ["--features", str(files / "features"), "--prices", str(files / "prices.parquet")]
     argv += ["--formation", "2013-01-01:2014-12-31", "--trade", "2015-01-01:2015-06-30"]

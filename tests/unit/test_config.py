@@ -1,9 +1,10 @@
 import dataclasses
+import tomllib
 
 import pytest
 
 from finsae.checks import DataError
-from finsae.config import Group, Run, build, read_run
+from finsae.config import PRESETS, Group, Run, build, read_run
 
 
 def test_the_preset_is_the_default_run():
@@ -64,3 +65,12 @@ def test_all_problems_of_all_tables_are_said_at_once(tmp_path):
     with pytest.raises(DataError) as found:
         read_run(path)
     assert len(found.value.problems) == 4
+
+
+def test_the_preset_names_every_setting_of_trade():
+    """A user finds in it what can be set; the defaults are what the preset says."""
+    with (PRESETS / "demo.toml").open("rb") as file:
+        written = tomllib.load(file)["backtest"]
+    later = {"max_days", "per_share", "gross_cap", "net_cap", "patience", "delisting_loss"}
+    later |= {"min_half_life", "max_half_life", "max_hurst", "min_crossings", "min_volume"}
+    assert later <= set(written)

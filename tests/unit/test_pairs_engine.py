@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from finsae.checks import DataError
-from finsae.pairs import Terms, simulate
+from finsae.pairs import Terms, last_prices, simulate
 from finsae.pairs.rules import EXITS
 
 PAIRS = pd.DataFrame({"y": ["A"], "x": ["B"]})
@@ -143,6 +143,35 @@ def test_a_leg_without_prices_is_delisted(loss, sides, gross):
     assert book.gross[0].tolist()[4:] == pytest.approx([-0.05 * 12 * loss, 0])
 
 
+@pytest.mark.parametrize(
+    ("ended", "loss", "reason"), [(True, 0.3, "delisted"), (False, 0.0, "end of window")]
+)
+def test_a_leg_that_ends_shortly_before_the_window_does_is_delisted(ended, loss, reason):
+    """A window of 40 days; y has its last price on day 34, and patience lasts beyond the end."""
+    days = pd.bdate_range("2020-01-06", periods=60, name="date")
+    closes = pd.DataFrame({"A": 10.0, "B": 10.0}, index=days)
+    closes.iloc[34:, 0] = np.nan
+    known = last_prices(closes, patience=10)
+    assert known == {"A": days[33]}
+    assert last_prices(closes.head(40), patience=10) == {}  # nothing says yet that it is over
+    terms = Terms(
+        0, borrow_bps=0, patience=10, delisting_loss=0.3, ended=known if ended else {"A": days[50]}
+    )
+    book = simulate(held(*[1] * 40), closes.head(40), pairs=PAIRS, terms=terms)
+    trade = book.trades.iloc[0]
+    assert (trade["exit"], trade["reason"]) == (days[39], reason)
+    assert trade["exit_x"] == 10.0 and trade["exit_y"] == pytest.approx(10 * (1 - loss))
+    assert trade["gross"] == pytest.approx(-0.5 * loss)
+    assert book.gross[0].iloc[:-1].eq(0).all()
+
+
+def test_a_leg_that_only_pauses_beside_one_that_ends_is_sold_at_its_last_price():
+    closes = prices([10, 10, 10, np.nan, np.nan, np.nan], [10, 10, 10, 10, 10, np.nan])
+    terms = Terms(0, borrow_bps=0, delisting_loss=0.3, ended={"A": DAYS[2]})
+    trade = simulate(held(*[1] * 6), closes, pairs=PAIRS, terms=terms).trades.iloc[0]
+    assert (trade["exit_y"], trade["exit_x"]) == (pytest.approx(7.0), 10.0)
+
+
 def test_caps_let_in_the_first_pairs_of_the_book():
     closes = prices([10] * 6).assign(C=5.0, D=6.0)
     pairs = pd.DataFrame({"y": ["A", "C"], "x": ["B", "D"]})
@@ -170,6 +199,7 @@ def test_committed_and_employed_capital():
     ("terms", "said"),
     [
         ({"cost_bps": -1.0}, "zero or more"),
+        ({"per_share": np.nan}, "costs per share must be zero or more"),
         ({"borrow_bps": -1.0}, "borrow fee must be zero or more"),
         ({"gross_cap": 0.0}, "gross_cap must be above zero"),
         ({"patience": 0}, "at least 1 day"),

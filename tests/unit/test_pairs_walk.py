@@ -249,20 +249,20 @@ def test_a_sweep_tests_each_pair_once_and_trades_by_every_rule(prices, windows):
         asked.append((formation.index[0], len(named)))
         return pairs.pair_tests(formation, named)
 
-    rules = {f"{entry:g}": pairs.ZScore(entry, stop=None) for entry in np.linspace(1.0, 2.5, 16)}
+    traders = {
+        f"{entry:g}": pairs.Trader(SELECTOR, pairs.ZScore(entry, stop=None))
+        for entry in np.linspace(1.0, 2.5, 16)
+    }
     span = windows[1:2]
-    swept = pairs.sweep(
-        candidates, prices, windows=span, rules=rules, selector=SELECTOR, test=counted
-    )
-    assert len(asked) == 1
-    assert swept.shape == (80, 16) and swept.columns[0] == ("past", "1")
-    one = pairs.walk_forward(alone, prices, windows=span, selector=SELECTOR, rule=rules["1.5"])[
-        "past"
-    ][0]
-    assert np.allclose(swept["past", "1.5"], one.returns["net"], atol=1e-15)
-    found = pairs.overfitting_of(swept)
-    assert found["past"] == pairs.stats.overfitting(swept["past"])
-    assert np.isnan(pairs.overfitting_of(swept.iloc[:, :15])["past"])
+    found = dict(pairs.sweep(candidates, prices, windows=span, traders=traders, test=counted))
+    assert len(asked) == 1 and list(found) == list(traders)
+    swept = pd.concat({name: pairs.net_of(books) for name, books in found.items()}, axis=1)
+    assert swept.shape == (80, 16) and swept.columns[0] == ("1", "past")
+    one = pairs.walk_forward(alone, prices, windows=span, **traders["1.5"]._asdict())["past"][0]
+    assert np.allclose(swept["1.5", "past"], one.returns["net"], atol=1e-15)
+    assert pairs.overfitting_of(swept) == pairs.stats.overfitting(swept)
+    assert np.isnan(pairs.overfitting_of(swept.iloc[:, :15]))
+    assert np.isnan(pairs.overfitting_of(swept.iloc[:31]))
 
 
 def test_remembered_tests_are_those_of_the_pairs_asked_for(prices):

@@ -93,7 +93,13 @@ class Bands(ABC):
         z, hedge = self.signal(y, x)
         return walk(z, np.isfinite(hedge), self)[1]
 
-    def _check_bands(self) -> None:
+    def check(self) -> None:
+        """Refuse bands and days that no position can have.
+
+        Raises
+        ------
+        DataError
+        """
         if not 0.0 <= self.exit < self.entry < (np.inf if self.stop is None else self.stop):
             raise DataError(
                 f"z-score bands must be ordered 0 <= exit < entry < stop, not exit {self.exit:g}, "

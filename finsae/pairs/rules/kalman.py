@@ -68,7 +68,7 @@ class Kalman(Bands):
         DataError
             If the bands are not ordered, delta is not in (0, 1), or a price is not above zero.
         """
-        self._check_bands()
+        self.check()
         if not 0.0 < self.delta < 1.0:
             raise DataError(f"delta must be between 0 and 1, such as 1e-4, not {self.delta:g}")
         line = least_squares(log_prices(y), log_prices(x))

@@ -62,7 +62,7 @@ class RollingOLS(Bands):
         DataError
             If the bands are not ordered, the window is below 10 days, or a price is not above zero.
         """
-        self._check_bands()
+        self.check()
         if self.window < 10:
             raise DataError(f"a rolling window needs at least 10 days, not {self.window}")
         log_y, log_x = log_prices(y), log_prices(x)

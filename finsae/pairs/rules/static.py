@@ -37,7 +37,7 @@ class ZScore(Bands):
         DataError
             If not 0 <= exit < entry < stop, or a price is not above zero.
         """
-        self._check_bands()
+        self.check()
         line = least_squares(log_prices(y), log_prices(x))
         self.hedge_, self.sd_ = line.hedge, line.sd
         self.intercept_ = line.mean_y - line.hedge * line.mean_x

@@ -38,6 +38,21 @@ class Filters:
     volume: pd.DataFrame | None = None
     min_volume: float = 0.0
 
+    def __post_init__(self) -> None:
+        low, high = self.half_life or (0.0, np.inf)
+        least = {"crossings": self.crossings, "min_volume": self.min_volume}
+        problems = [
+            f"{name}, the least there must be, cannot be {value:g}"
+            for name, value in least.items()
+            if value is not None and not 0.0 <= value < np.inf
+        ]
+        if not 0.0 <= low < high:
+            problems.append(f"no half-life is above {low:g} and below {high:g} days")
+        if self.hurst is not None and not 0.0 < self.hurst <= 1.0:
+            problems.append(f"Hurst exponents lie between 0 and 1; the bound is {self.hurst:g}")
+        if problems:
+            raise DataError(problems)
+
     def keep(self, pairs: pd.DataFrame, days: pd.Index) -> dict[str, pd.Series]:
         """Say of each pair which filters it passes, by the filter's name."""
         passed = {}
