@@ -242,6 +242,7 @@ def test_overfitting_knows_luck_from_skill():
     assert pairs.stats.overfitting(skill, blocks=8) < 0.02
 
 
+@pytest.mark.slow
 def test_a_sweep_tests_each_pair_once_and_trades_by_every_rule(prices, windows):
     asked = []
 

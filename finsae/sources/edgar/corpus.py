@@ -92,7 +92,7 @@ def read_edgar_corpus(path: str | Path, *, latest: bool = False) -> pd.DataFrame
     if problems:
         raise DataError(f"{Path(path).name}: no cik, year or item 1 in {few(problems)}")
     if not rows:
-        raise DataError(f'"{path}" holds no filing')
+        raise DataError(f'"{path}" holds no filing, and is no file of companies')
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(["cik", "date"])
     if latest:
         fit = table[table["flags"].map(is_fit)]
