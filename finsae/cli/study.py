@@ -24,7 +24,7 @@ def demo(
     result = run(read_run(config))
     result.save(to)
     page = build(to)
-    out.print(score_table(result.scores, ["peer_correlation", "sharpe_net"]))
+    out.print(score_table(result.scores, ["peer_r2", "peer_correlation", "sharpe_net"]))
     for line in summary_lines(result.scores, result.provenance):
         out.print(line, highlight=False, markup=False)
     out.print(f"Report: {page}", highlight=False, soft_wrap=True)
