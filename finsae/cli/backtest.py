@@ -8,15 +8,18 @@ import pandas as pd
 import typer
 
 from finsae.checks import one_of
+from finsae.cli.exposed import exposed
 from finsae.cli.options import (
     Companies,
     Config,
     Cut,
     Events,
+    Factors,
     Folders,
     JsonFile,
     Prices,
     Seed,
+    Volume,
     configured,
     err,
     finish,
@@ -30,6 +33,7 @@ from finsae.plugins import MENU
 from finsae.result import Result
 
 COLUMNS = ("sharpe_net", "sharpe_gross", "return_annual", "trades")
+TABLES = ("returns", "trades", "exposures")
 JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr", "fdr_by")
 
 
@@ -70,6 +74,8 @@ def backtest(
     ledger: Annotated[
         str | None, typer.Option(help="Where trials are noted; default: your own, in the cache.")
     ] = None,
+    factors: Factors = None,
+    volume: Volume = None,
     config: Config = None,
     seed: Seed = 0,
     as_json: JsonFile = None,
@@ -87,7 +93,11 @@ def backtest(
     result = trade_files(run, features, names, protocol=protocol, ledger=ledger)
     left_out(result)
     show(result)
-    tables = {name: result.tables[name] for name in ("returns", "trades")}
+    tables = {
+        name: result.tables[name]
+        for name in ("returns", "trades", "exposures")
+        if name in result.tables
+    }
     finish(as_json, result.to_json(**tables))
 
 
@@ -101,6 +111,9 @@ def show(result: Result) -> None:
     if "dsr" in set(result.scores["metric"]):
         out.print()
         out.print(score_table(result.scores, JUDGED))
+    for table in exposed(result):
+        out.print()
+        out.print(table)
     steps = result.tables.get("steps")
     if steps is not None and len(steps):
         out.print()
