@@ -8,16 +8,19 @@ import pandas as pd
 import typer
 
 from finsae.checks import one_of
+from finsae.cli.exposed import exposed
 from finsae.cli.options import (
     Companies,
     Config,
     Cut,
     Events,
+    Factors,
     Folders,
     JsonFile,
     OutFolder,
     Prices,
     Seed,
+    Volume,
     configured,
     err,
     finish,
@@ -33,7 +36,7 @@ from finsae.plugins import MENU
 from finsae.result import Result
 
 COLUMNS = ("sharpe_net", "sharpe_gross", "return_annual", "trades")
-TABLES = ("returns", "trades", "excluded_pairs", "trading_years")
+TABLES = ("returns", "trades", "excluded_pairs", "trading_years", "exposures")
 JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr", "fdr_by")
 
 
@@ -74,6 +77,8 @@ def backtest(
     ledger: Annotated[
         str | None, typer.Option(help="Where trials are noted; default: your own, in the cache.")
     ] = None,
+    factors: Factors = None,
+    volume: Volume = None,
     config: Config = None,
     seed: Seed = 0,
     folder: OutFolder = None,
@@ -120,6 +125,9 @@ def show(result: Result) -> None:
     if "dsr" in set(result.scores["metric"]):
         out.print()
         out.print(score_table(result.scores, JUDGED))
+    for table in exposed(result):
+        out.print()
+        out.print(table)
     if "trading_years" in result.tables:
         out.print()
         out.print(years(result.tables["trading_years"]))

@@ -57,6 +57,12 @@ Without = Annotated[
 Cut = Annotated[
     str | None, typer.Option(help="Last day of the past, e.g. 2013-06-30; scores use later months.")
 ]
+Volume = Annotated[
+    str | None, typer.Option(help="CSV or parquet of shares traded a day: date, ticker, volume.")
+]
+Factors = Annotated[
+    str | None, typer.Option(help="CSV or parquet: date, then daily returns of factors.")
+]
 Config = Annotated[
     str | None,
     typer.Option(help="TOML file or preset name; what is written on the command line wins."),

@@ -99,6 +99,4 @@ def last_prices(prices: pd.DataFrame, *, patience: int) -> dict[str, pd.Timestam
     known = prices.notna().to_numpy()
     last = len(known) - 1 - known[::-1].argmax(axis=0)
     gone = known.any(axis=0) & (len(known) - 1 - last >= patience)
-    return {
-        str(prices.columns[int(at)]): prices.index[int(last[at])] for at in np.flatnonzero(gone)
-    }
+    return dict(zip(prices.columns[gone], prices.index[last[gone]], strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -27,7 +28,14 @@ from finsae.pipeline.scoring import run_benchmark, walk_forward
 from finsae.pipeline.trading import run_backtest, run_published
 from finsae.pipeline.tuning import tune
 from finsae.result import Result
-from finsae.sources import open_prices, read_labels, read_universe, sample
+from finsae.sources import (
+    open_prices,
+    read_factors,
+    read_labels,
+    read_universe,
+    read_volume,
+    sample,
+)
 from finsae.store import alone, cache_dir, hash_file, hash_frame, hash_texts, key
 from finsae.universe import Universe
 
@@ -86,6 +94,7 @@ def run_key(config: Run, universe: Universe) -> str:
     ]
     labels = [features_folder(universe, reading) / LABELS for reading in readings_of(config)]
     inputs += [hash_file(file) for file in labels if file.is_file()]  # what the pictures name
+    inputs += [hash_file(file) for file in (config.data.volume, config.data.factors) if file]
     return key({**asdict(config), "stages": STAGES}, inputs, VERSION)
 
 
@@ -97,10 +106,13 @@ def readings_of(config: Run) -> list[Reading]:
 
 def _run(universe: Universe, config: Run) -> Result:
     features: dict[str, Features] = {}
+    given = beside(config.data)
     for reading in readings_of(config):
         features |= methods.readings(build_features(universe, reading))
     scored = run_benchmark(universe, features, config)
-    traded = run_backtest(universe, features, config, ledger=cache_dir() / LEDGER)
+    traded = run_backtest(
+        universe, features, config, ledger=cache_dir() / LEDGER, **given._asdict()
+    )
     first = next(iter(features.values()))
     drawn = pictures.pictures(universe, first, scored, seed=config.seed)
     scores = pd.concat([scored.scores, traded.scores], ignore_index=True)
@@ -141,6 +153,21 @@ def open_universe(data: Data, features: Features | None = None) -> Universe:
     if features is not None and features.provenance.get("universe", {}).get("source") != "sample":
         raise DataError("these features are not the bundled sample's: give --prices FILE")
     return sample()
+
+
+class Beside(NamedTuple):
+    """Tables that a backtest reads beside the prices."""
+
+    factors: pd.DataFrame | None
+    volume: pd.DataFrame | None
+
+
+def beside(data: Data) -> Beside:
+    """Open the files of factors and volumes that a run names."""
+    return Beside(
+        read_factors(data.factors) if data.factors else None,
+        read_volume(data.volume) if data.volume else None,
+    )
 
 
 def open_inputs(
@@ -245,6 +272,7 @@ def trade_files(
     Random pairs stand beside them as the placebo; every configuration is noted in the ledger, by
     default the user's own in the cache folder.
     """
+    given = beside(run.data)
     universe, features = open_inputs(run, folder)
     names = list(methods) if methods else [next(iter(features))]
     if names in (["all"], ["main"]):
@@ -253,5 +281,10 @@ def trade_files(
     if protocol != "honest":
         return run_published(universe, features, run, protocol=protocol, methods=names)
     return run_backtest(
-        universe, features, run, methods=names, ledger=ledger or cache_dir() / LEDGER
+        universe,
+        features,
+        run,
+        methods=names,
+        ledger=ledger or cache_dir() / LEDGER,
+        **given._asdict(),
     )

@@ -17,6 +17,7 @@ from finsae.config import Run
 from finsae.features import Features
 from finsae.methods import BASELINES, SCHEMES
 from finsae.pairs import published
+from finsae.pipeline import exposure
 from finsae.pipeline.footing import (
     Windows,
     at_least,
@@ -66,6 +67,8 @@ def run_backtest(
     *,
     methods: Sequence[str] | None = None,
     ledger: str | Path | None = None,
+    factors: pd.DataFrame | None = None,
+    volume: pd.DataFrame | None = None,
 ) -> Result:
     """Trade each method's most cointegrated candidate pairs after the cut.
 
@@ -88,13 +91,17 @@ def run_backtest(
     ledger : str or Path, optional
         Where every configuration is noted; the deflated Sharpe ratio counts those on the same
         prices.
+    factors : DataFrame, dates x factors, optional
+        Daily returns that the books are regressed on, beside the market's.
+    volume : DataFrame, dates x tickers, optional
+        Shares traded a day, for the filter on liquidity and the capacity.
 
     Returns
     -------
     Result
         Scores; tables ``returns`` (daily, per method and draw), ``trades``, ``pairs``,
-        ``excluded_pairs``, ``trading_years``, and ``steps``: the walk from the published protocol
-        to this one, of the first method.
+        ``excluded_pairs``, ``trading_years``, ``exposures`` (to the market and the factors), and
+        ``steps``: the walk from the published protocol to this one, of the first method.
 
     Raises
     ------
@@ -105,8 +112,11 @@ def run_backtest(
     settings = run.backtest
     at_least(candidates=settings.candidates, pairs=settings.pairs, draws=settings.draws)
     need_daily_closes(universe)
-    trader = trader_of(settings, universe.prices)
+    value = exposure.traded_value(universe, volume)
+    trader = trader_of(settings, universe.prices, value)
     dates = windows(universe, run)
+    if factors is not None:
+        pairs.stats.check_factors(factors, universe.prices.loc[slice(*dates.trade)].index)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
     features = with_controls(universe, readings(features), names)
     traded = tradable(universe, features, run, dates=dates, methods=names)
@@ -118,12 +128,15 @@ def run_backtest(
     )
     # Another cut or other features are another trial on the same prices, not other prices.
     data = hash_frame(universe.prices)
-    trials = note(ledger, data, books, run=run, features=features) if ledger else None
+    trials = note(ledger, data, books, run=run, features=features, value=value) if ledger else None
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed, trials=trials)
+    exposed = exposure.exposures(books, universe.prices[traded.tickers], factors)
+    scores = pd.concat([scores, exposure.scores(books, exposed, value)], ignore_index=True)
     tables = {
         **pairs.tables({name: book for name, book in books.items() if name != pairs.PLACEBO}),
         "excluded_pairs": traded.excluded,
         "trading_years": pairs.by_year(books),
+        "exposures": exposed,
         "steps": _steps(universe, features, traded, run, dates=dates, honest=books),
     }
     made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
@@ -211,6 +224,7 @@ def note(
     *,
     run: Run,
     features: Features | Readings,
+    value: pd.DataFrame | None = None,
 ) -> pairs.ledger.Trials:
     """Append this run's configurations to the ledger, and count all on these prices."""
     net = {
@@ -226,6 +240,8 @@ def note(
     # Dates decide what is traded; where the files lie does not, and their content is in `data`.
     dates = {name: value for name, value in asdict(run.data).items() if name in DATES}
     settings = {**noted(run.backtest), **dates, "seed": run.seed}
+    if run.backtest.min_volume and value is not None:
+        settings["value"] = hash_frame(value)  # it decides which pairs are traded
     made = {name: asdict(reading_of(table)) for name, table in readings(features).items()}
     return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings, readings=made)
 

@@ -100,6 +100,21 @@ MONEY: dict[str, Metric] = {
     ),
     "trades": Metric("Trades", "positions opened and closed, averaged over draws", 0),
     "turnover": Metric("Turnover a year", "value bought and sold over committed capital", 1),
+    "alpha": Metric(
+        "Alpha a year, %",
+        "net return a year that the market does not explain: the equal-weighted mean of all "
+        "companies that may be traded; with a Newey-West interval",
+        2,
+        100,
+    ),
+    "beta": Metric("Beta", "change of the net return with that market's return", 3),
+    "capacity": Metric(
+        "Capacity, millions",
+        "committed capital at which nineteen of twenty opening legs are at most 1 % of the median "
+        "value traded a day, in the currency of the prices; only where volumes are given",
+        3,
+        1e-6,
+    ),
     "break_even_bps": Metric(
         "Break-even cost, bp", "costs per leg and side that would eat the whole profit", 1
     ),

@@ -1,6 +1,7 @@
 """Where universes and texts come from."""
 
 from finsae.sources.clusters import read_clusters
+from finsae.sources.daily import read_factors, read_volume
 from finsae.sources.edgar import read_edgar_corpus
 from finsae.sources.files import (
     Priced,
@@ -22,9 +23,11 @@ __all__ = [
     "read_clusters",
     "read_codes",
     "read_edgar_corpus",
+    "read_factors",
     "read_labels",
     "read_prices",
     "read_universe",
+    "read_volume",
     "sample",
     "with_prices",
 ]

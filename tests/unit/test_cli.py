@@ -90,7 +90,7 @@ def test_backtest_adds_returns_and_trades(files):
     argv += ["--formation", "2013-01-01:2014-12-31", "--trade", "2015-01-01:2017-12-29"]
     assert call("backtest", "--method", "sic", *argv, "--json", str(target)) == 0
     content = json.loads(target.read_text())
-    tables = {"returns", "trades", "excluded_pairs", "trading_years"}
+    tables = {"returns", "trades", "excluded_pairs", "trading_years", "exposures"}
     assert set(content) == {"scores", "provenance", *tables}
     assert content["trades"] and {"date", "net"} <= set(content["returns"][0])
 
@@ -105,9 +105,21 @@ def test_a_file_of_settings_applies_and_the_command_line_wins(files, capsys):
     target, ledger = files / "configured.json", files / "ledger.jsonl"
     argv = ["--features", str(files / "features"), "--prices", str(files / "prices.parquet")]
     argv += ["--config", str(settings), "--cost-bps", "10", "--ledger", str(ledger)]
+    closes = pd.read_parquet(files / "prices.parquet")
+    closes.pct_change().iloc[1:, :2].to_csv(files / "factors.csv")
+    (closes * 0 + 1e4).to_parquet(files / "volume.parquet")
+    argv += ["--factors", str(files / "factors.csv"), "--volume", str(files / "volume.parquet")]
     assert call("backtest", "--method", "sic", *argv, "--json", str(target)) == 0
     content = json.loads(target.read_text())
     assert max(trade["days"] for trade in content["trades"]) == 7  # config alone
+    shown = capsys.readouterr().out
+    assert "Alpha a year, %" in shown and "Beta" in shown and "Capacity, millions" in shown
+    assert "Exposure to the factors" in shown and closes.columns[1] in shown
+    assert {row["factor"] for row in content["exposures"]} == {
+        "alpha",
+        "market",
+        *closes.columns[:2],
+    }
     noted = json.loads(ledger.read_text())["settings"]
     assert (noted["cost_bps"], noted["borrow_bps"], noted["seed"]) == (10.0, 0.0, 3)
     assert noted["per_share"] == 0.01 and noted["trade"] == "2015-01-01:2015-12-31"

@@ -148,3 +148,54 @@ def test_who_stops_for_good_just_before_the_end_loses_what_the_settings_say(univ
         assert mine["reason"] == "delisted" and mine["exit"] == still["exit"]
         last = prices[still["y"]].dropna().iloc[-1]
         assert mine["exit_y"] == pytest.approx(last * (1 - loss * still["side"]))
+
+
+def test_every_run_says_how_it_moves_with_the_market(universe, features):
+    """Alpha and beta are those of statsmodels on the mean of the companies that may be traded."""
+    result = traded(universe, features, placebo=2)
+    scores = result.scores.set_index(["method", "metric"])
+    rows = scores.loc["sic"].loc[["alpha", "beta"]]
+    assert set(rows["interval"]) == {"Newey-West"} and (rows["low"] < rows["value"]).all()
+    returns = result.tables["returns"]
+    net = returns[returns["method"] == "sic"].groupby("date")["net"].mean()
+    market = universe.prices.pct_change(fill_method=None).mean(axis=1).reindex(net.index)
+    slope = np.cov(net, market)[0, 1] / market.var()
+    assert rows.at["beta", "value"] == pytest.approx(slope)
+    assert rows.at["alpha", "value"] == pytest.approx(252 * (net.mean() - slope * market.mean()))
+    assert ("placebo", "beta") in scores.index
+    assert set(result.tables["exposures"]["model"]) == {"market"}
+
+
+def test_factors_of_the_user_and_volumes(universe, features):
+    rng = np.random.default_rng(2)
+    market = universe.prices.pct_change(fill_method=None).mean(axis=1)
+    factors = pd.DataFrame({"mkt": market, "noise": rng.normal(0, 0.01, len(market))})
+    volume = pd.DataFrame(1e4, universe.prices.index, universe.prices.columns)
+    thin = volume.columns[::2]
+    volume[thin] = 1.0
+    settings = replace(QUICK, min_volume=1e4)
+    found = {}
+    for name, backtest in (("all", QUICK), ("liquid", settings)):
+        found[name] = run_backtest(
+            universe,
+            features,
+            replace(RUN, backtest=backtest),
+            methods=["sic"],
+            factors=factors,
+            volume=volume,
+        )
+    table = found["all"].tables["exposures"].set_index(["model", "factor"])["beta"]
+    assert table["factors", "mkt"] == pytest.approx(table["market", "market"], rel=0.05)
+    assert set(table["factors"].index) == {"alpha", "mkt", "noise"}
+    capacity = {
+        name: result.scores.set_index("metric").at["capacity", "value"]
+        for name, result in found.items()
+    }
+    assert capacity["liquid"] > 100 * capacity["all"] > 0
+    legs = found["liquid"].tables["pairs"][["y", "x"]]
+    assert len(legs) and not legs.isin(thin).any(axis=None)
+    few = factors.loc["2015-01-01":"2015-01-20"]
+    with pytest.raises(DataError, match="the factors share 14 days"):
+        run_backtest(universe, {}, RUN, methods=["sic"], factors=few)
+    with pytest.raises(DataError, match="share no company and day"):
+        run_backtest(universe, {}, RUN, volume=volume.add_prefix("X"))

@@ -1,7 +1,7 @@
 """What a backtest earned, and how sure one can be of it."""
 
 from finsae.pairs.stats.bootstrap import intervals
-from finsae.pairs.stats.factors import exposures
+from finsae.pairs.stats.factors import FACTOR_DAYS, check_factors, exposures
 from finsae.pairs.stats.figures import (
     at_cost,
     break_even_bps,
@@ -32,6 +32,7 @@ from finsae.pairs.stats.sharpe import (
 )
 
 __all__ = [
+    "FACTOR_DAYS",
     "PERIODS",
     "Statistic",
     "annual_return",
@@ -43,6 +44,7 @@ __all__ = [
     "by_year",
     "calmar",
     "capacity",
+    "check_factors",
     "deflated_sharpe",
     "drawdown_days",
     "exposures",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from finsae.checks import DataError
 from finsae.pairs.stats.sharpe import PERIODS
 
-MIN_DAYS = 30
+FACTOR_DAYS = 30
 """Common days below which no regression is run."""
 
 
@@ -37,20 +38,11 @@ def exposures(daily: pd.Series, factors: pd.DataFrame) -> pd.DataFrame:
         If fewer than 30 days are common, or the factors are collinear.
     """
     from statsmodels.regression.linear_model import OLS
-    from statsmodels.tools.tools import add_constant
 
-    both = pd.concat([daily.rename("return"), factors], axis=1, join="inner").dropna()
-    if len(both) < MIN_DAYS:
-        raise DataError(
-            f"the factors share {len(both)} days with the backtest; at least {MIN_DAYS} are needed"
-        )
-    design = add_constant(both[factors.columns].to_numpy(dtype=np.float64), has_constant="add")
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        raise DataError("the factors are collinear, or one never moves: leave one of them out")
-    lags = int(np.floor(4.0 * (len(both) / 100.0) ** (2.0 / 9.0)))
-    fit = OLS(both["return"].to_numpy(dtype=np.float64), design).fit(
-        cov_type="HAC", cov_kwds={"maxlags": lags}
-    )
+    days = _common(factors, daily.dropna().index)
+    design, returns = _design(factors, days), daily[days].to_numpy(dtype=np.float64)
+    lags = int(np.floor(4.0 * (len(days) / 100.0) ** (2.0 / 9.0)))
+    fit = OLS(returns, design).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
     scale = np.array([PERIODS] + [1.0] * len(factors.columns))
     return pd.DataFrame(
         {
@@ -59,6 +51,36 @@ def exposures(daily: pd.Series, factors: pd.DataFrame) -> pd.DataFrame:
             "error": fit.bse * scale,
             "t": fit.tvalues,
             "r2": fit.rsquared,
-            "n": len(both),
+            "n": len(days),
         }
     )
+
+
+def check_factors(factors: pd.DataFrame, days: pd.Index) -> None:
+    """Refuse factors that returns of these days cannot be regressed on.
+
+    Raises
+    ------
+    DataError
+        If fewer than 30 days are common, or the factors are collinear.
+    """
+    _design(factors, _common(factors, days))
+
+
+def _common(factors: pd.DataFrame, days: pd.Index) -> pd.Index:
+    found = days.intersection(factors.dropna().index).sort_values()
+    if len(found) < FACTOR_DAYS:
+        raise DataError(
+            f"the factors share {len(found)} days with the backtest; at least {FACTOR_DAYS} are "
+            "needed"
+        )
+    return found
+
+
+def _design(factors: pd.DataFrame, days: pd.Index) -> NDArray[np.float64]:
+    """Factors beside a constant, days x (1 + factors)."""
+    values = factors.loc[days].to_numpy(dtype=np.float64)
+    design = np.column_stack([np.ones(len(days)), values])
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise DataError("the factors are collinear, or one never moves: leave one of them out")
+    return design
