@@ -115,16 +115,13 @@ def run_backtest(
     value = exposure.traded_value(universe, volume)
     trader = trader_of(settings, universe.prices, value)
     dates = windows(universe, run)
-    if factors is not None:
-        pairs.stats.check_factors(factors, universe.prices.loc[slice(*dates.trade)].index)
+    _checked(factors, universe, dates)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
     features = with_controls(universe, readings(features), names)
     traded = tradable(universe, features, run, dates=dates, methods=names)
+    walked = formed(universe, traded, run)
     books = pairs.walk_forward(
-        *formed(universe, traded, run),
-        windows=spans(traded, run, dates),
-        **trader._asdict(),
-        test=pairs.remembered(),
+        *walked, windows=spans(traded, run, dates), **trader._asdict(), test=pairs.remembered()
     )
     # Another cut or other features are another trial on the same prices, not other prices.
     data = hash_frame(universe.prices)
@@ -140,12 +137,25 @@ def run_backtest(
         "steps": _steps(universe, features, traded, run, dates=dates, honest=books),
     }
     made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
-    warnings = [
-        *pairs.warnings(scores),
-        *pairs.empty_windows(books),
-        *_alike(len(traded.tickers), settings.candidates),
-    ]
-    return Result(scores, tables, {**made, "warnings": warnings, "prices_hash": data})
+    said = _said(scores, books, companies=len(traded.tickers), candidates=settings.candidates)
+    return Result(scores, tables, {**made, "warnings": said, "prices_hash": data})
+
+
+def _checked(factors: pd.DataFrame | None, universe: Universe, dates: Windows) -> None:
+    if factors is not None:
+        pairs.stats.check_factors(factors, universe.prices.loc[slice(*dates.trade)].index)
+
+
+def _said(
+    scores: pd.DataFrame,
+    books: Mapping[str, Sequence[pairs.Backtest]],
+    *,
+    companies: int,
+    candidates: int,
+) -> list[str]:
+    """Warn of what is too good, of windows without pairs, and of methods that trade the same."""
+    alike = _alike(companies, candidates)
+    return [*pairs.warnings(scores), *pairs.empty_windows(books), *alike]
 
 
 def tradable(

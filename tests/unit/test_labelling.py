@@ -82,6 +82,7 @@ def test_labels_of_an_earlier_run_stay(toy):
     assert len(pd.read_parquet(toy / "labels.parquet")) == 7
 
 
+@pytest.mark.slow
 def test_scores_of_the_shipped_autoencoder(folder, tmp_path, capsys):
     target = tmp_path / "scores.json"
     argv = ["score-labels", "--features", str(folder), "--count", "25", "--json", str(target)]
@@ -100,6 +101,7 @@ def test_scores_of_the_shipped_autoencoder(folder, tmp_path, capsys):
     assert not (folder / "labels.parquet").exists()  # scoring changes nothing
 
 
+@pytest.mark.slow
 def test_dense_neurons_fire_as_often_and_where_the_layer_says(built):
     density = np.array([0.002, 0.005, 0.01])
     dense, ids = dense_neurons(built, Reading(), density, rng=np.random.default_rng(0))

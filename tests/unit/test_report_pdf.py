@@ -52,6 +52,7 @@ def parts_of(folder):
     return [part for section in SECTIONS for part in section(result).parts]
 
 
+@pytest.mark.slow
 def test_the_page_for_paper_has_the_same_content(folder, page):
     figures = [part for part in parts_of(folder) if isinstance(part, Figure)]
     figures += [one for part in parts_of(folder) if isinstance(part, Row) for one in part.figures]
@@ -64,11 +65,13 @@ def test_the_page_for_paper_has_the_same_content(folder, page):
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", page) == re.findall(r"<h2[^>]*>(.*?)</h2>", on_screen)
 
 
+@pytest.mark.slow
 def test_the_page_for_paper_has_no_script_and_texts_stay_text(page):
     assert "<script" not in page and "<button" not in page and "<input" not in page
     assert EVIL not in page and "&lt;script&gt;alert(" in page
 
 
+@pytest.mark.slow
 def test_every_figure_is_described(page):
     images = re.findall(r"<img alt=\"([^\"]*)\"", page)
     assert images and all(len(alt) > 40 for alt in images)

@@ -80,6 +80,7 @@ def test_groups_of_layers_are_found_trained_and_read(folder):
     assert features.provenance["layers"] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_an_sae_per_layer_and_one_begun_with_it(folder):
     small = Autoencoder(
         latents=64, k=4, epochs=2, layers="4,5", groups="none", max_texts=60, batch=256
