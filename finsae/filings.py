@@ -118,7 +118,8 @@ def to_companies(closes: pd.DataFrame, filings: pd.DataFrame) -> pd.DataFrame:
 
     A ticker's closes go to the company that had it at the time (`ticker_spans`). Where a company
     changed its ticker, the new one's closes count from the first filing under it, and each fills
-    what the other lacks: some vendors keep the whole history under the last ticker.
+    what the other lacks: some vendors keep the whole history under the last ticker. Whose closes a
+    column holds is settled from all filings, later ones too: that is identity, not knowledge.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def train_sae(
     latents: Annotated[int, typer.Option(help="Number of latents.")] = Autoencoder.latents,
     k: Annotated[int, typer.Option("--k", help="Active latents per token.")] = Autoencoder.k,
     epochs: Annotated[float, typer.Option(help="Passes over the tokens.")] = Autoencoder.epochs,
-    batch: Annotated[int, typer.Option(min=1, help="Tokens per step.")] = Autoencoder.batch,
+    batch: Annotated[int, typer.Option(min=2, help="Tokens per step.")] = Autoencoder.batch,
     max_texts: Annotated[
         int | None,
         typer.Option(min=2, help="Train on so many texts, drawn at random; default: all."),

@@ -17,23 +17,26 @@ from finsae.cli.options import (
     Factors,
     Folders,
     JsonFile,
+    OutFolder,
     Prices,
     Seed,
     Volume,
     configured,
     err,
     finish,
+    keep,
     left_out,
+    method_names,
     out,
+    unread,
     writable,
 )
 from finsae.config import Backtest
-from finsae.methods import LABELS
 from finsae.plugins import MENU
 from finsae.result import Result
 
 COLUMNS = ("sharpe_net", "sharpe_gross", "return_annual", "trades")
-TABLES = ("returns", "trades", "exposures")
+TABLES = ("returns", "trades", "excluded_pairs", "trading_years", "exposures")
 JUDGED = ("placebo_percentile", "psr", "dsr", "break_even_bps", "max_drawdown", "fdr", "fdr_by")
 
 
@@ -78,31 +81,44 @@ def backtest(
     volume: Volume = None,
     config: Config = None,
     seed: Seed = 0,
+    folder: OutFolder = None,
     as_json: JsonFile = None,
 ) -> None:
     """Trade the most cointegrated of a method's most similar pairs, after costs."""
     from finsae.pipeline import trade_files
     from finsae.pipeline.trading import PROTOCOLS
 
-    names = [name.strip() for name in method.split(",")] if method else None
-    for name in names or ():
-        one_of("method", name, (*LABELS, "all"))
-    one_of("protocol", protocol, PROTOCOLS)
-    writable(file=as_json)
+    names = None if method is None else method_names(method)
+    one_of("selector", selector, MENU["selector"])
+    one_of("rule", rule, MENU["rule"])
+    writable(folder, file=as_json)
+    writable(file=ledger)
+    if one_of("protocol", protocol, PROTOCOLS) != "honest":
+        others = {
+            "--selector": (selector, Backtest.selector),
+            "--rule": (rule, Backtest.rule),
+            "--cost-bps": (cost_bps, Backtest.cost_bps),
+            "--borrow-bps": (borrow_bps, Backtest.borrow_bps),
+            "--step": (step or None, None),
+            "--ledger": (ledger, None),
+            "--factors": (factors, None),
+            "--volume": (volume, None),
+        }
+        unread(f"--protocol {protocol}, which has rules and costs of its own", others)
+    if formation:
+        unread("--formation, which forms pairs once", {"--step": (step or None, None)})
     run = configured(context, config)
     result = trade_files(run, features, names, protocol=protocol, ledger=ledger)
     left_out(result)
     show(result)
-    tables = {
-        name: result.tables[name]
-        for name in ("returns", "trades", "exposures")
-        if name in result.tables
-    }
+    keep(folder, result)
+    tables = {name: result.tables[name] for name in TABLES if name in result.tables}
     finish(as_json, result.to_json(**tables))
 
 
 def show(result: Result) -> None:
-    """Print what was earned, what to judge it by, and the walk from the published protocol."""
+    """Print what was earned, what to judge it by, years, excluded pairs, and the walk."""
+    from finsae.cli.shown import excluded_pairs, years
     from finsae.console import score_table
 
     for line in result.provenance["warnings"]:
@@ -114,6 +130,11 @@ def show(result: Result) -> None:
     for table in exposed(result):
         out.print()
         out.print(table)
+    if "trading_years" in result.tables:
+        out.print()
+        out.print(years(result.tables["trading_years"]))
+        out.print()
+        out.print(excluded_pairs(result.tables["excluded_pairs"]), highlight=False, markup=False)
     steps = result.tables.get("steps")
     if steps is not None and len(steps):
         out.print()

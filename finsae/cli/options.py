@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from finsae.checks import DataError
+from finsae.checks import DataError, one_of
 from finsae.config import Backtest, Data, Reading, Run, read_run
+from finsae.methods import LABELS
 from finsae.result import Result
 from finsae.store import atomic_path, write_json
 
@@ -68,6 +69,9 @@ Config = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 JsonFile = Annotated[str | None, typer.Option("--json", help="Also write the scores to this file.")]
+OutFolder = Annotated[
+    str | None, typer.Option("--out", help="Also keep the run: scores.json, and tables as parquet.")
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Model = Annotated[
     str, typer.Option(help="minilm, tfidf, a local model folder or a hub id.", show_default=True)
@@ -99,6 +103,9 @@ def writable(*paths: str | None, file: str | None = None) -> None:
         if not path.strip():
             problems.append("the name of an output is empty: name a file or folder")
             continue
+        if path in paths and Path(path).is_file():
+            problems.append(f'"{path}" is a file: name a folder')
+            continue
         folder = Path(path) if Path(path).is_dir() else Path(path).parent
         try:
             with atomic_path(folder / ".finsae"):
@@ -108,6 +115,43 @@ def writable(*paths: str | None, file: str | None = None) -> None:
             problems.append(f'cannot write to "{path}": {error.strerror or error}')
     if problems:
         raise DataError(problems)
+
+
+def unread(where: str, options: Mapping[str, tuple[object, object]]) -> None:
+    """Refuse options that say something where nobody reads them.
+
+    Parameters
+    ----------
+    where : str
+        What does not read them, as the message calls it.
+    options : mapping of str to tuple
+        By the option's name: what was given, and its default.
+
+    Raises
+    ------
+    DataError
+        Naming each of them.
+    """
+    given = [name for name, (value, default) in options.items() if (value or None) != default]
+    if given:
+        raise DataError(f"{', '.join(given)}: not read with {where}")
+
+
+def method_names(text: str) -> list[str]:
+    """Read names of methods written with commas, or "all" or "main" alone.
+
+    Raises
+    ------
+    DataError
+        If a name is unknown, there is none, or "all" or "main" goes with others.
+    """
+    names = split(text)
+    if not names:
+        raise DataError("no method is named: write sae,sic,random, or all")
+    if len(names) > 1 and {"all", "main"} & set(names):
+        raise DataError(f'"{text}": all and main go alone, without other names')
+    known = [name for name in LABELS if name != "placebo"]  # it stands beside whatever is traded
+    return [one_of("method", name, (*known, "all", "main")) for name in names]
 
 
 def configured(context: typer.Context, config: str | None) -> Run:
@@ -125,11 +169,12 @@ def configured(context: typer.Context, config: str | None) -> Run:
     def mine(part: Data | Backtest) -> dict[str, Any]:
         return {name: value for name, value in written.items() if hasattr(part, name)}
 
-    data, backtest = (
-        replace(run.data, **mine(run.data)),
-        replace(run.backtest, **mine(run.backtest)),
+    return replace(
+        run,
+        data=replace(run.data, **mine(run.data)),
+        backtest=replace(run.backtest, **mine(run.backtest)),
+        seed=written.get("seed", run.seed),
     )
-    return replace(run, data=data, backtest=backtest, seed=written.get("seed", run.seed))
 
 
 def split(text: str) -> list[str]:
@@ -166,6 +211,14 @@ def finish(path: str | None, content: Mapping[str, Any]) -> None:
     if path:
         write_json(path, content)
         out.print(f"Scores: {path}", highlight=False, soft_wrap=True)
+
+
+def keep(folder: str | None, result: Result) -> None:
+    """Save a run where the user wants it: scores, and every table as parquet."""
+    if folder:
+        result.save(folder)
+        names = ", ".join(f"{name}.parquet" for name in result.tables)
+        out.print(f"Run: {folder} (scores.json, {names})", highlight=False, soft_wrap=True)
 
 
 def write(path: str, text: str) -> None:

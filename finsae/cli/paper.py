@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
-from finsae.checks import DataError
-from finsae.cli.options import err, finish, out
+from finsae.cli.options import err, finish, keep, out
 from finsae.result import Result
 
 COLUMNS = {
@@ -26,23 +25,11 @@ def benchmark_as_published(
     events: str | None,
     seed: int,
     as_json: str | None,
-    unread: Mapping[str, object],
+    folder: str | None,
 ) -> None:
-    """Score cluster files on the returns of their own years, and say so.
-
-    Raises
-    ------
-    DataError
-        If an option was given that this protocol does not read.
-    """
+    """Score cluster files on the returns of their own years, and say so."""
     from finsae.pipeline.published import score_cluster_files
 
-    given = [f"--{name}" for name, value in unread.items() if value is not None]
-    if given:
-        raise DataError(
-            f"{', '.join(given)}: not read with --protocol paper, which scores --clusters FILE on "
-            "--prices FILE (by default the sample's), each year on itself"
-        )
     result = score_cluster_files(clusters or [], prices=prices, events=events, seed=seed)
     _say_what_is_left_out(result)
     out.print(
@@ -51,6 +38,7 @@ def benchmark_as_published(
         highlight=False,
     )
     _print_scores(result.scores, result.tables["by_year"])
+    keep(folder, result)
     finish(as_json, result.to_json(by_year=result.tables["by_year"]))
 
 

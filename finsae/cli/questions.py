@@ -74,6 +74,8 @@ def difference(
     from finsae.features import Features
     from finsae.pipeline import group_difference, load_features
 
+    if not all(split(name) for name in (a, b)):
+        raise DataError("a group is empty: name tickers, KO,PEP,HSY, or a features folder")
     folders = [Path(name).is_dir() for name in (a, b)]
     if any(folders) and (features is not None or not all(folders)):
         raise DataError("name two folders, or two groups of tickers of one folder (--features)")

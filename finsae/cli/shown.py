@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from finsae.console import escape, text_table
+from finsae.console import METRICS, escape, text_table
+from finsae.methods import in_order, label
+from finsae.report.summary import interval
 
 MARK = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
 STYLE = "bold black on yellow"
@@ -201,3 +204,99 @@ def peers(title: str, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str
             *([", ".join(parts)] if by_member else []),
         )
     return table
+
+
+def cluster_sizes(clusters: pd.DataFrame) -> Table:
+    """Show how large each method's clusters are: what a mean over clusters hides.
+
+    Parameters
+    ----------
+    clusters : DataFrame
+        ``clusterer, ticker, label``; a company without a label is a cluster of its own.
+    """
+    table = text_table(
+        "Sizes of clusters", "method", "clusters", "smallest", "median", "largest", "alone"
+    )
+    found = dict(iter(clusters.groupby("clusterer", sort=False)["label"]))
+    for name in in_order(found):
+        labels = found[name]
+        sizes = labels.value_counts().tolist() + [1] * int(labels.isna().sum())
+        alone = sizes.count(1)
+        ends = (min(sizes), pd.Series(sizes).median(), max(sizes))
+        cells = [f"{len(sizes):,}", *(f"{size:g}" for size in ends)]
+        table.add_row(escape(label(name)), *cells, f"{alone:,} ({percent(alone / len(labels))})")
+    return table
+
+
+def horizons(periods: pd.DataFrame, metric: str) -> Table:
+    """Show a score over each stretch of time, one column each, with its interval.
+
+    Parameters
+    ----------
+    periods : DataFrame
+        Scores with a column ``period``, as of `finsae.benchmark.periods`.
+    metric : str
+        Which of them.
+    """
+    mine = periods[(periods["metric"] == metric) & (periods["versus"].fillna("") == "")]
+    stretches = list(dict.fromkeys(mine["period"]))
+    table = text_table(f"{METRICS[metric].name} by period", "method", *stretches)
+    scale = METRICS[metric].scale
+    for method in in_order(mine["method"]):
+        rows = mine[mine["method"] == method].set_index("period")[["value", "low", "high"]] * scale
+        cells = [
+            interval(rows.loc[name].to_dict(), digits=METRICS[metric].digits)
+            if name in rows.index
+            else ""
+            for name in stretches
+        ]
+        table.add_row(escape(label(method)), *(escape(cell) for cell in cells))
+    return table
+
+
+def years(figures: pd.DataFrame) -> Table:
+    """Show each calendar year's net return and, in brackets, its net Sharpe ratio.
+
+    Parameters
+    ----------
+    figures : DataFrame
+        ``method, year, return_net, sharpe_net`` and others, as of `finsae.pairs.by_year`.
+    """
+    calendar = sorted(set(figures["year"]))
+    table = text_table(
+        "Net return, % (net Sharpe ratio) by year", "method", *(f"{year:.0f}" for year in calendar)
+    )
+    for method in in_order(figures["method"]):
+        mine = figures[figures["method"] == method].to_dict("records")
+        earned = {row["year"]: f"{100 * row['return_net']:z.2f}" for row in mine}
+        ratios = {
+            row["year"]: f" ({row['sharpe_net']:z.2f})"
+            for row in mine
+            if pd.notna(row["sharpe_net"])
+        }
+        cells = [earned.get(year, "") + ratios.get(year, "") for year in calendar]
+        table.add_row(escape(label(method)), *cells)
+    return table
+
+
+def excluded_pairs(pairs: pd.DataFrame, first: int = 5) -> str:
+    """Say how many pairs nobody could name, for which reasons, and which are the first of them.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        ``a, b, reason``, as of `finsae.pairs.same_issuer`.
+    first : int
+        Pairs to name.
+    """
+    if not len(pairs):
+        return "No pairs are of one issuer, or as good as one."
+    reasons = pairs["reason"].value_counts()
+    counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    rows = pairs.head(first)
+    named = ", ".join(f"{a} {b}" for a, b in zip(rows["a"], rows["b"], strict=True))
+    more = ", ..." if len(pairs) > first else ""
+    return (
+        f"{len(pairs):,} pairs of one issuer, or as good as one, are left out ({counts}): "
+        f"{named}{more}"
+    )

@@ -20,7 +20,7 @@ def demo(
     from finsae.report import build
     from finsae.report.summary import summary_lines
 
-    writable(f"{to}/scores.json" if to.strip() else to)
+    writable(to)
     result = run(read_run(config))
     result.save(to)
     page = build(to)

@@ -17,6 +17,7 @@ from finsae.cli.options import (
     Seed,
     finish,
     out,
+    unread,
     writable,
 )
 from finsae.config import Benchmark, Data, Run
@@ -49,6 +50,8 @@ def tune(
     writable(file=as_json)
     if opened:
         writable(file=ledger)
+    else:
+        unread("no --open: only what is opened is noted", {"--ledger": (ledger, LEDGER)})
     data = Data(prices=prices, events=events, cut=cut)
     run = Run(data=data, benchmark=Benchmark(k=k), seed=seed)
     cuts = [day.strip() for day in inner_cuts.split(",")] if inner_cuts else None

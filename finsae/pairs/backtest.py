@@ -159,12 +159,13 @@ def propose(
 
     proposals = drawn(n)
     sizes = {len(frames[0]) for frames in proposals.values()}
+    # A method without any pair does not trade; it must not leave the others without theirs.
+    size = min(sizes - {0}, default=1)
     # A method that lacks similarities must not be compared on fewer pairs than the others.
-    if len(sizes) > 1 and min(sizes) > 0:
-        proposals = drawn(min(sizes))
+    if sizes - {0, size}:
+        proposals = drawn(size)
     if placebo:
         ties = pd.DataFrame(0.0, index=tickers, columns=tickers)
-        size = max(min(sizes), 1)
         proposals[PLACEBO] = candidate_draws(ties, size, draws=placebo, seed=seed, exclude=exclude)
     return proposals
 

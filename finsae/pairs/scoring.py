@@ -49,9 +49,9 @@ def scores(
         the placebo's intervals are the central 95 % of its draws. Without: the figures of
         `stats.summary`; fdr and fdr_by, the estimated shares of false discoveries among the
         selected pairs (Benjamini-Hochberg's and Benjamini-Yekutieli's, mean over the windows that
-        have any); placebo_percentile, the share of the placebo's draws with a lower
-        sharpe_net; dsr, the deflated Sharpe ratio, and trials_run, its number of configurations. A
-        method without trades has sharpe_net NaN: no Sharpe ratio.
+        have any); placebo_percentile, the share of the placebo's draws with a lower sharpe_net,
+        averaged over the method's draws; dsr, the deflated Sharpe ratio, and trials_run, its number
+        of configurations. A method without trades has sharpe_net NaN: no Sharpe ratio.
     """
     rows: list[dict[str, object]] = []
     daily = {method: _daily(drawn) for method, drawn in books.items()}
@@ -64,7 +64,8 @@ def scores(
         summaries = pd.DataFrame([_summary(book, trials) for book in drawn])
         if method != PLACEBO and PLACEBO in books:
             one, chance = (stats.sharpe(daily[name]["net"]) for name in (method, PLACEBO))
-            summaries["placebo_percentile"] = _percentile(_mean(one), chance)
+            # A mean of draws varies less than one draw of chance: each draw has its own place.
+            summaries["placebo_percentile"] = [_percentile(value, chance) for value in one]
         means, n = summaries.mean(), len(drawn[0].returns)
         rows += [_row(method, str(metric), value, n=n) for metric, value in means.items()]
     first, *others = books

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +15,9 @@ from finsae.config import Data, Reading, Run
 from finsae.features import Features
 from finsae.features.table import LABELS
 from finsae.ledger import record
-from finsae.methods import BASELINES
 from finsae.pipeline import methods, pictures
 from finsae.pipeline.footing import windows
+from finsae.pipeline.methods import chosen
 from finsae.pipeline.reading import (
     build_features,
     features_folder,
@@ -25,6 +25,7 @@ from finsae.pipeline.reading import (
     model_hash,
 )
 from finsae.pipeline.scoring import run_benchmark, walk_forward
+from finsae.pipeline.sweeping import run_sweep
 from finsae.pipeline.trading import run_backtest, run_published
 from finsae.pipeline.tuning import tune
 from finsae.result import Result
@@ -268,14 +269,16 @@ def trade_files(
 ) -> Result:
     """Backtest methods on a features folder; without any named, the features' own.
 
+    "all" and "main" are those of the benchmark but random pairs, which the placebo draws.
     Random pairs stand beside them as the placebo; every configuration is noted in the ledger, by
     default the user's own in the cache folder.
     """
     given = beside(run.data)
     universe, features = open_inputs(run, folder)
     names = list(methods) if methods else [next(iter(features))]
-    if names == ["all"]:
-        names = [name for name in (*features, *BASELINES) if name != "random"]
+    if names in (["all"], ["main"]):
+        every = chosen(names[0], features, coded=True)
+        names = [name for name in every if name != "random"]
     if protocol != "honest":
         return run_published(universe, features, run, protocol=protocol, methods=names)
     return run_backtest(
@@ -285,4 +288,26 @@ def trade_files(
         methods=names,
         ledger=ledger or cache_dir() / LEDGER,
         **given._asdict(),
+    )
+
+
+def sweep_files(
+    run: Run,
+    folder: str | Path | Sequence[str | Path] | None,
+    methods: Sequence[str] | None = None,
+    *,
+    grid: Mapping[str, Sequence[object]],
+    ledger: str | Path | None = None,
+) -> Result:
+    """Sweep a grid of settings on a features folder; the ledger is that of `trade_files`."""
+    given = beside(run.data)
+    universe, features = open_inputs(run, folder)
+    return run_sweep(
+        universe,
+        features,
+        run,
+        grid=grid,
+        methods=list(methods) if methods else [next(iter(features))],
+        ledger=ledger or cache_dir() / LEDGER,
+        volume=given.volume,
     )

@@ -302,13 +302,14 @@ def clusterings(
     -------
     dict of str to Series
         Labels by ticker; keys are a method's name, or "division", "sae (mst)", "sae (kmeans)" (or
-        whatever the first features' method is).
+        whatever the first features' method is; without it among the similarities, neither).
     """
     tickers = next(iter(similarity.values())).index
     companies = past.companies.loc[tickers]
     labels: dict[str, np.ndarray] = {}
-    if "sic" in similarity:
-        for name in dict.fromkeys((*BY_CODE, "division", *(n for n in SCHEMES if n in similarity))):
+    asked = [name for name in (*BY_CODE, *SCHEMES) if name in similarity]
+    if asked:
+        for name in dict.fromkeys((*BY_CODE, "division", *asked)):
             labels[name] = make("clusterer", name).fit_predict(companies)
     count = len(np.unique(labels["sic"])) if labels else max(2, len(tickers) // PER_CLUSTER)
     for method in (name for name in CLUSTERED if name in similarity):
@@ -316,6 +317,9 @@ def clusterings(
         labels[method] = average.fit_predict(distance(similarity[method]))
     sizes = labels.get("sic", np.arange(len(tickers)) % count)
     labels["random"] = np.random.default_rng(seed).permutation(sizes)
+    own, table = next(iter(readings(features).items()))
+    if own not in similarity:
+        return {name: pd.Series(found, index=tickers) for name, found in labels.items()}
     own, table = next(iter(readings(features).items()))
     months = past.monthly[tickers].iloc[-past_months:]
     threshold = choose_threshold(

@@ -15,7 +15,7 @@ from finsae.benchmark import eligible
 from finsae.checks import DataError, one_of
 from finsae.config import Run
 from finsae.features import Features
-from finsae.methods import BASELINES
+from finsae.methods import BASELINES, SCHEMES
 from finsae.pairs import published
 from finsae.pipeline import exposure
 from finsae.pipeline.footing import (
@@ -26,7 +26,15 @@ from finsae.pipeline.footing import (
     windows,
     with_features,
 )
-from finsae.pipeline.methods import Readings, clusterings, reading_of, readings, similarities
+from finsae.pipeline.methods import (
+    BY_CODE,
+    Readings,
+    clusterings,
+    reading_of,
+    readings,
+    similarities,
+    with_controls,
+)
 from finsae.pipeline.trader import noted, terms_of, trader_of
 from finsae.result import Result
 from finsae.similarity import past_correlation
@@ -110,6 +118,7 @@ def run_backtest(
     if factors is not None:
         pairs.stats.check_factors(factors, universe.prices.loc[slice(*dates.trade)].index)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
+    features = with_controls(universe, readings(features), names)
     traded = tradable(universe, features, run, dates=dates, methods=names)
     books = pairs.walk_forward(
         *formed(universe, traded, run),
@@ -123,20 +132,25 @@ def run_backtest(
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed, trials=trials)
     exposed = exposure.exposures(books, universe.prices[traded.tickers], factors)
     scores = pd.concat([scores, exposure.scores(books, exposed, value)], ignore_index=True)
-    tables = {
-        **pairs.tables({name: book for name, book in books.items() if name != pairs.PLACEBO}),
-        "excluded_pairs": traded.excluded,
-        "trading_years": pairs.by_year(books),
-        "exposures": exposed,
-        "steps": _steps(universe, features, traded, run, dates=dates, honest=books),
-    }
+    steps = _steps(universe, features, traded, run, dates=dates, honest=books)
     made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
     warnings = [
         *pairs.warnings(scores),
         *pairs.empty_windows(books),
         *_alike(len(traded.tickers), settings.candidates),
     ]
+    tables = {**_tables(books, traded), "exposures": exposed, "steps": steps}
     return Result(scores, tables, {**made, "warnings": warnings, "prices_hash": data})
+
+
+def _tables(
+    books: Mapping[str, Sequence[pairs.Backtest]], traded: Traded
+) -> dict[str, pd.DataFrame]:
+    return {
+        **pairs.tables({name: book for name, book in books.items() if name != pairs.PLACEBO}),
+        "excluded_pairs": traded.excluded,
+        "trading_years": pairs.by_year(books),
+    }
 
 
 def tradable(
@@ -155,7 +169,7 @@ def tradable(
     )
     tickers = with_features(tickers, features, past)
     coded = bool(past.companies["sic"].reindex(tickers).fillna("").ne("").any())
-    asked = [name for name in methods if coded or name not in ("sic", "major-group")]
+    asked = [name for name in methods if coded or name not in (*BY_CODE, *SCHEMES)]
     if not asked:
         raise DataError(f"no company has a SIC code: {', '.join(methods)} has nothing to go by")
     similarity = similarities(past, features, tickers, methods=asked, past_months=months)
@@ -307,6 +321,7 @@ def run_published(
     need_daily_closes(universe)
     dates = windows(universe, run)
     names = list(methods or [*readings(features), *BASELINES])
+    features = with_controls(universe, readings(features), names)
     traded = tradable(universe, features, run, dates=dates, methods=names)
     trade = published.trade_paper if protocol == "paper" else published.trade_revised
     books = {}

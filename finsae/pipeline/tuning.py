@@ -214,14 +214,15 @@ def window(
 
 
 def inner_cuts(universe: Universe, cut: pd.Timestamp) -> list[pd.Timestamp]:
-    """Year-ends before the cut with three years of returns before them and one after.
+    """Year-ends before the cut with texts by then, three years of returns before and one after.
 
     Raises
     ------
     DataError
         If there are none.
     """
-    months = universe.cut(cut).past.monthly.index
+    past = universe.cut(cut).past
+    months = past.monthly.index
     ends = [
         day
         for number, day in enumerate(months)
@@ -232,7 +233,15 @@ def inner_cuts(universe: Universe, cut: pd.Timestamp) -> list[pd.Timestamp]:
             f"{len(months)} months up to the cut {cut:%Y-%m-%d} are too few to tune on: "
             f"{LEAST_PAST + YEAR} are needed"
         )
-    return ends
+    dates = past.companies["date"]  # what is undated is known all along
+    known = [day for day in ends if (~(dates > day)).any()]
+    if not known:
+        raise DataError(
+            f"nothing to tune on: the texts are dated from {dates.min():%Y-%m-%d}, and no year of "
+            f"returns follows them before the cut {cut:%Y-%m-%d}; give --features of texts dated "
+            f"by {ends[-1]:%Y-%m-%d}, or of a companies file without dates, or a later --cut"
+        )
+    return known
 
 
 def tune(
@@ -273,18 +282,11 @@ def tune(
     """
     run = run or Run()
     at_least(k=run.benchmark.k)
-    taken = [name for name in BASELINE_FAMILIES if name in features]
-    if taken:
-        raise DataError(
-            f'the baseline "{taken[0]}" is tuned beside the features: give yours another name '
-            "(rename their folder)"
-        )
+    _own_names(features)
     cut = windows(universe, run).cut
     past = universe.cut(cut).past
     chosen = [as_day(day) for day in cuts] if cuts else inner_cuts(universe, cut)
-    late = [f"{day:%Y-%m-%d}" for day in chosen if day + pd.DateOffset(years=1) > cut]
-    if late:
-        raise DataError(f"the year after {', '.join(late)} is not over at the cut {cut:%Y-%m-%d}")
+    _over_by(cut, chosen)
     tuner = Tuner(past, features, run, chosen)
     families = {"sae": list(features), **{name: [name] for name in BASELINE_FAMILIES}}
     with progress("Tuning", len(families)) as (bar, task):
@@ -304,6 +306,21 @@ def tune(
     found = window(universe, features, run, cut, months=None)
     scores = open_period(choices, found, run)
     return Result(scores, tables, {**made, "returns_hash": hash_frame(found.returns)})
+
+
+def _own_names(features: Mapping[str, Features]) -> None:
+    taken = [name for name in BASELINE_FAMILIES if name in features]
+    if taken:
+        raise DataError(
+            f'the baseline "{taken[0]}" is tuned beside the features: give yours another name '
+            "(rename their folder)"
+        )
+
+
+def _over_by(cut: pd.Timestamp, inner: Sequence[pd.Timestamp]) -> None:
+    late = [f"{day:%Y-%m-%d}" for day in inner if day + pd.DateOffset(years=1) > cut]
+    if late:
+        raise DataError(f"the year after {', '.join(late)} is not over at the cut {cut:%Y-%m-%d}")
 
 
 def open_period(choices: Sequence[Choice], found: Window, run: Run) -> pd.DataFrame:

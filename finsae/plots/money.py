@@ -183,7 +183,7 @@ def monthly_returns(returns: pd.DataFrame, *, method: str) -> Figure:
             "Per cent of committed capital, daily returns summed; the first and the last month "
             f"may be short. Above 0: {share} of the months. n = {len(known)} months."
         ),
-        alt=f"{title}. Years: {', '.join(f'{y} {v:+.1f} %' for y, v in table['Year'].items())}.",
+        alt=f"{title}. Years: {', '.join(f'{y} {v:+.1f} %' for y, v in table['Total'].items())}.",
         panels=[
             Panel(
                 Axis("month", "names", names=MONTHS),
@@ -210,7 +210,7 @@ def monthly(returns: pd.DataFrame, method: str) -> pd.DataFrame:
     days = pd.DatetimeIndex(daily.index)
     found = pd.crosstab(days.year, days.month, values=daily.to_numpy(), aggfunc="sum")
     found = found.reindex(columns=range(1, 13)).set_axis(list(MONTHS), axis=1)
-    return found.assign(Year=found.sum(axis=1)).rename_axis("year")
+    return found.assign(Total=found.sum(axis=1)).rename_axis("year")
 
 
 def exposure(returns: pd.DataFrame, *, method: str) -> Figure:

@@ -54,10 +54,12 @@ def month_table(returns: pd.DataFrame, methods: list[str]) -> Part:
     frames = [
         monthly(returns, method).reset_index().assign(method=label(method)) for method in methods
     ]
-    found = pd.concat(frames, ignore_index=True)[["method", "year", *MONTHS, "Year"]]
-    shown = found.rename(columns={"method": "Method", "year": "In"})
-    shown[[*MONTHS, "Year"]] = shown[[*MONTHS, "Year"]].map(lambda v: f"{v:z.2f}" if v == v else "")
-    shown["In"] = shown["In"].astype(str)
+    found = pd.concat(frames, ignore_index=True)[["method", "year", *MONTHS, "Total"]]
+    shown = found.rename(columns={"method": "Method", "year": "Year"})
+    shown[[*MONTHS, "Total"]] = shown[[*MONTHS, "Total"]].map(
+        lambda v: f"{v:z.2f}" if v == v else ""
+    )
+    shown["Year"] = shown["Year"].astype(str)
     return table("months", shown, "Net return by month, %", data=found, folded=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from finsae.checks import DataError
 from finsae.sae.batches import Tokens
 from finsae.sae.coder import Coder
 from finsae.sae.io import load, save, write
-from finsae.sae.place import GROUPS, find
+from finsae.sae.place import GROUPS, find, is_untrained
+from finsae.sae.untrained import untrained
 from finsae.store import write_json
 
 Codes = sparse.csr_array
@@ -194,7 +195,7 @@ def save_groups(group: GroupSAE, folder: str | Path, *, dtype: str = "float32") 
 
 
 def load_groups(name: str | Path, *, device: str | None = None) -> GroupSAE:
-    """Read a folder of `save_groups`.
+    """Read a folder of `save_groups`; after "untrained:", random directions of its SAEs' sizes.
 
     Raises
     ------
@@ -210,6 +211,9 @@ def load_groups(name: str | Path, *, device: str | None = None) -> GroupSAE:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is no list of groups ({error}): train them again") from None
+    if is_untrained(name):
+        members = [replace(member, coder=untrained(member.coder)) for member in members]
+        content["untrained"] = True
     return GroupSAE(members, content)
 
 

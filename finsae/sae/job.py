@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from finsae.activations import Activations
 from finsae.checks import DataError
@@ -230,7 +231,7 @@ def model_card(coder: Coder) -> str:
     )
 
 
-def _recall(history: Any) -> dict[str, str]:  # noqa: ANN401 - a mapping or a row of a table
+def _recall(history: pd.Series[Any]) -> dict[str, str]:
     """Row of the card about the training's selection; older SAEs do not have it."""
     if "recall" not in history:
         return {}

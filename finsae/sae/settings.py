@@ -49,6 +49,8 @@ class Training:
                 continue
             if value < 0 or (least is None and value == 0) or not np.isfinite(value):
                 raise DataError(f"Training.{field.name} must be positive, not {value}")
+        if self.batch < 2:
+            raise DataError("Training.batch is 1: a single token has no variance to explain")
         if self.warmup + self.decay > 1:
             raise DataError("Training.warmup and Training.decay together exceed all steps")
 

@@ -191,16 +191,27 @@ Share with exact ends, by family:
 
 {markdown(by_family(table))}
 
-What follows from it: the extractor of our own reads every layout that edgartools
-{edgartools_version()} reads and those that it does not; adding edgartools to it changes nothing,
-and letting edgartools go first makes it worse. So finsae uses its own alone, and edgartools is no
-dependency. edgartools is given each document through its own classes for annual reports, without a
-network; for plain text it returns nothing, which is how it is documented.
+{conclusion(table)}
+
+edgartools is {edgartools_version()}, given each document through its own classes for annual reports
+without a network; of plain text it returns nothing, as it documents.
 
 Layouts in which some method misses an end (share with exact ends):
 
 {markdown(missed) if len(missed) else "none"}
 """
+
+
+def conclusion(table):
+    """Whether edgartools earns its place."""
+    exact = table[table["recall"].notna()].groupby("method")["exact"].apply(lambda x: x.mean())
+    alone, others = exact["finsae"], exact.drop("finsae")
+    if others.empty or others.max() <= alone:
+        return (
+            "What follows from it: no method with edgartools in it has more exact texts than the\n"
+            "extractor of finsae's own, so finsae uses that alone and edgartools is no dependency."
+        )
+    return f"What follows from it: {others.idxmax()} has more exact texts; use it."
 
 
 def edgartools_version():

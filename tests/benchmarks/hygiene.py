@@ -537,8 +537,7 @@ def write(result, told, folder):
             ],
             ["what", "figure"],
         ),
-        "made": f"{result['date']}, finsae {finsae.__version__}, "
-        f"{result['seconds']:.0f} CPU seconds",
+        "made": f"{result['date']} ({finsae.__version__}, {result['seconds']:.0f} CPU seconds)",
         "tails": table(result["tails"], list(result["tails"][0])),
     }
     for name, text in parts.items():

@@ -88,6 +88,17 @@ def test_shipped_groups_are_what_their_card_says():
     assert len(named) == group.latents and (~named.str.startswith(NEVER)).mean() > 0.9
 
 
+def test_untrained_groups_are_random_directions_about_the_same_centres():
+    drawn = sae.load_groups("untrained:demo-group", device="cpu")
+    group = sae.load_groups("demo-group", device="cpu")
+    assert drawn.provenance_["untrained"] and drawn.latents == group.latents
+    for one, other in zip(drawn.members, group.members, strict=True):
+        assert (one.layers, one.scales) == (other.layers, other.scales)
+        np.testing.assert_array_equal(one.coder.b_dec_, other.coder.b_dec_)
+        assert sae.mmcs(one.coder.W_dec_[:200], other.coder.W_dec_) < 0.4
+    assert drawn.labels_["label"].str.startswith("random direction").all()
+
+
 def test_a_member_of_another_folder_reads_the_same_unit():
     group, alone = sae.load_groups("demo-group", device="cpu"), sae.load("demo", device="cpu")
     x = np.random.default_rng(0).normal(size=(40, 384)).astype(np.float32) + alone.b_dec_

@@ -133,6 +133,10 @@ def test_foreign_empty_and_damaged_folders_are_named(tmp_path):
     os.truncate(tmp_path / "cut" / "tokens.f16", 10)
     with pytest.raises(DataError, match=r"has 10 bytes, not .* delete the folder"):
         Activations.open(tmp_path / "cut")
+    meta = tmp_path / "cut" / "meta.json"
+    meta.write_text(meta.read_text().replace('"version": 1', '"version": 0'))
+    with pytest.raises(DataError, match=r"schema 0, of another finsae; .*delete the folder"):
+        Activations.open(tmp_path / "cut")
 
 
 def test_no_texts_and_no_words_give_empty_activations(tmp_path):

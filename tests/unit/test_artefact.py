@@ -48,6 +48,7 @@ def whole(found):
     return all(isinstance(kind, list) and len(kind) == 1 for kind in found)
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_the_same_leave_one_version_and_readers_see_no_other(tmp_path):
     told = fault("race", tmp_path)
     assert told["codes"] == [0, 0]
@@ -55,6 +56,7 @@ def test_two_processes_that_write_the_same_leave_one_version_and_readers_see_no_
     assert {found[0][0] for found in told["found"]} <= {1, 2}
 
 
+@pytest.mark.slow
 def test_a_kill_while_writing_leaves_the_last_finished_version(tmp_path):
     told = fault("kill", tmp_path)
     assert all(whole(found) for found in told["found"]), told["found"]

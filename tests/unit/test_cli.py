@@ -77,7 +77,7 @@ def test_benchmark_writes_the_agreed_json(files, capsys):
     argv += ["--cut", toy.CUT, "-k", "3", "--clusters", str(labels), "--json", str(target)]
     assert call("benchmark", *argv) == 0
     content = json.loads(target.read_text())
-    assert set(content) == {"scores", "periods", "provenance"}
+    assert set(content) == {"scores", "periods", "cluster_sizes", "provenance"}
     columns = {"method", "metric", "value", "low", "high", "n", "interval", "versus"}
     assert all(set(row) == columns for row in content["scores"])
     assert "mine" in {row["method"] for row in content["scores"]}
@@ -90,7 +90,8 @@ def test_backtest_adds_returns_and_trades(files):
     argv += ["--formation", "2013-01-01:2014-12-31", "--trade", "2015-01-01:2017-12-29"]
     assert call("backtest", "--method", "sic", *argv, "--json", str(target)) == 0
     content = json.loads(target.read_text())
-    assert set(content) == {"scores", "returns", "trades", "exposures", "provenance"}
+    tables = {"returns", "trades", "excluded_pairs", "trading_years", "exposures"}
+    assert set(content) == {"scores", "provenance", *tables}
     assert content["trades"] and {"date", "net"} <= set(content["returns"][0])
 
 
@@ -160,6 +161,8 @@ def test_a_selector_that_leaves_nothing_says_so_in_one_line(files, capsys):
         (["associations", "99999"], "no feature 99999"),
         (["difference", "T0A", "T0A"], "in both groups"),
         (["difference", ".", "T0A"], "name two folders"),
+        (["difference", "", "T0A"], "a group is empty"),
+        (["difference", " , ", "T0A"], "a group is empty"),
         (["backtest", "--method", "sci"], 'did you mean "sic"'),
         (["report", "--format", "pdff"], 'did you mean "pdf"'),
         (["report", "--format", "htm"], 'did you mean "html"'),
@@ -219,6 +222,9 @@ def test_help_and_version_read_well(capsys):
         ["demo", "--out"],
         ["build-features", "--out"],
         ["train-sae", "--out"],
+        ["benchmark", "--out"],
+        ["backtest", "--out"],
+        ["backtest", "--ledger"],
     ],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(argv, tmp_path, capsys):

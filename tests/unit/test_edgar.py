@@ -283,6 +283,7 @@ def command(site, tmp_path, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_killed_fetch_goes_on_without_fetching_again(site, tmp_path):
     arguments = ("--tickers", "ACME,12345", "--years", "1997:2024")
     half = "/Archives/edgar/data/320193/000032019323000001/acme-20221231.htm"

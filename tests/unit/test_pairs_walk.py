@@ -96,6 +96,17 @@ def test_the_placebo_is_as_many_random_pairs_of_the_same_companies(books, prices
     assert len(set(drawn)) == 12
 
 
+def test_a_method_without_pairs_leaves_chance_and_the_others_theirs(prices, windows):
+    formation = prices.loc[slice(*windows[0].formation)]
+    table = past_correlation(np.log(formation).diff().iloc[1:])
+    values = table.to_numpy()[np.triu_indices(len(table), 1)]
+    few = table.where(table > np.sort(values)[-8])
+    tables = {"past": table, "few": few, "none": table * np.nan}
+    proposed = pairs.propose(tables, formation, n=20, placebo=3)
+    sizes = {method: len(drawn[0]) for method, drawn in proposed.items()}
+    assert sizes == {"past": 7, "few": 7, "none": 0, "placebo": 7}
+
+
 def test_noise_after_a_day_moves_nothing_up_to_it(books, prices, windows):
     day, windows = 300, windows[1:]
     noise = np.random.default_rng(5).normal(0, 0.05, prices.iloc[day + 1 :].shape)
@@ -155,6 +166,10 @@ def test_scores_against_chance_and_trials(books):
     assert row["interval"] == "draws"
     assert [row["low"], row["high"]] == pytest.approx(np.quantile(chance, [0.025, 0.975]))
     assert ("placebo", "placebo_percentile") not in plain.index
+    drawn = {"ties": books["placebo"][:4], "placebo": books["placebo"]}
+    ties = pairs.scores(drawn, resamples=20).set_index(["method", "metric"])["value"]
+    places = [(chance < one).mean() + (chance == one).mean() / 2 for one in chance[:4]]
+    assert ties["ties", "placebo_percentile"] == pytest.approx(np.mean(places))  # not of their mean
     net = books["past"][0].returns["net"]
     deflated = pairs.stats.deflated_sharpe(net, trials=40, sd=0.5)
     assert plain.at[("past", "dsr"), "value"] == pytest.approx(deflated)
@@ -227,6 +242,7 @@ def test_overfitting_knows_luck_from_skill():
     assert pairs.stats.overfitting(skill, blocks=8) < 0.02
 
 
+@pytest.mark.slow
 def test_a_sweep_tests_each_pair_once_and_trades_by_every_rule(prices, windows):
     asked = []
 

@@ -84,11 +84,13 @@ def test_columns_get_room_for_their_words_and_no_more_than_there_is():
                  "c").widths[0] > 60  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_is_a_small_pdf_in_the_run_folder(folder, report):
     assert report == folder / "report.pdf"
     assert report.read_bytes().startswith(b"%PDF") and report.stat().st_size < 10e6
 
 
+@pytest.mark.slow
 def test_pages_are_numbered_and_the_contents_name_them(pages):
     texts = [text for _, text, _ in pages]
     assert len(pages) > 5
@@ -101,12 +103,14 @@ def test_pages_are_numbered_and_the_contents_name_them(pages):
         assert title.strip() in texts[int(number) - 1]
 
 
+@pytest.mark.slow
 def test_no_letter_leaves_the_paper(pages):
     for (width, height), _, boxes in pages:
         assert all(left >= 20 and right <= width - 20 for left, _, right, _ in boxes if right)
         assert all(bottom >= 15 and top <= height - 15 for _, bottom, _, top in boxes if top)
 
 
+@pytest.mark.slow
 def test_texts_are_whole_on_paper(pages):
     text = " ".join(" ".join(text.split()) for _, text, _ in pages)
     assert 'Evil & Sons </script><script>alert("x")' in text

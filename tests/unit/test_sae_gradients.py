@@ -205,6 +205,21 @@ def test_gradients_are_those_of_autograd(name, settings, dense):
         assert gradient.abs().max() > 0, n
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(("name", "settings", "dense"), CASES)
+def test_gradients_on_a_gpu_are_those_on_a_cpu(name, settings, dense, dtype):
+    coder = make("coder", name, latents=LATENTS, k=K, **settings)
+    weights, x = start(coder), tokens()
+    wanted = coder.step(weights, x, moment()).gradients
+    there = {n: w.to("cuda", dtype) for n, w in weights.items()}
+    found = coder.step(there, x.to("cuda", dtype), moment(DEAD.cuda())).gradients
+    for n, gradient in wanted.items():
+        error = (found[n].cpu().double() - gradient).abs().max()
+        assert error < (1e-9 if dtype == torch.float64 else 2e-5) * gradient.abs().max(), n
+
+
 @pytest.mark.parametrize(("name", "settings", "dense"), CASES)
 def test_float32_gradients_are_close(name, settings, dense):
     coder = make("coder", name, latents=LATENTS, k=K, device="cpu", **settings)

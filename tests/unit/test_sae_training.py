@@ -1,6 +1,7 @@
 """Data order, checkpoints, settings, metrics, labels, saving, and the whole way of `train`."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from finsae import sae
 from finsae.activations import Activations
 from finsae.checks import DataError
 from finsae.sae import TopK, Training
+from finsae.sae.architectures.batch_topk import BatchTopK
 from finsae.sae.batches import BLOCK, Batches, Rows, check
 from finsae.sae.job import split
 from finsae.sae.labels import NEVER, Vocabulary, label_latents
@@ -119,7 +121,13 @@ def many_directions(tokens=4096, width=12, features=64):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch": -1}, {"lr": float("nan")}, {"warmup": 0.6, "decay": 0.6}],
+    [
+        {"epochs": 0},
+        {"batch": -1},
+        {"batch": 1},
+        {"lr": float("nan")},
+        {"warmup": 0.6, "decay": 0.6},
+    ],
 )
 def test_bad_settings_are_refused(wrong):
     with pytest.raises(DataError, match="Training"):
@@ -136,6 +144,44 @@ def test_rate_rises_stays_and_falls():
 def test_diverging_training_says_so():
     with pytest.raises(DataError, match="diverged"):
         TopK(32, 3, training=replace(SHORT, lr=1e30), device="cpu").fit(clouds())
+
+
+def test_a_training_says_how_it_goes():
+    trainer = trainer_module.Trainer(TopK(32, 3, training=SHORT, device="cpu"), clouds())
+    trainer_module.run([trainer], clouds())
+    row = trainer.finish().history_.iloc[-1]
+    assert re.fullmatch(
+        rf"FVU {row['fvu']:.3f}, L0 {row['l0']:.1f}, dead {row['dead']:.1%}, [\d,]+ tokens/s",
+        trainer.note(),
+    )
+
+
+def test_saes_of_other_sizes_trained_in_one_pass_are_those_trained_alone():
+    def coders():
+        return [
+            TopK(32, 3, training=SHORT, device="cpu"),
+            TopK(48, 2, training=replace(SHORT, lr=1e-3), device="cpu"),
+            BatchTopK(32, 4, training=SHORT, random_state=5, device="cpu"),
+        ]
+
+    found, alone = coders(), coders()
+    trainer_module.fit_together(found, clouds())
+    for one, other in zip(found, alone, strict=True):
+        if one.random_state == 0:  # the first one's seed decides the order of the tokens
+            other.fit(clouds())
+            np.testing.assert_array_equal(one.W_dec_, other.W_dec_)
+        assert one.history_["fvu"].iloc[-1] < one.history_["fvu"].iloc[0]
+    with pytest.raises(DataError, match="one batch and epochs"):
+        trainer_module.fit_together(
+            [found[0], TopK(32, 3, training=replace(SHORT, batch=64), device="cpu")], clouds()
+        )
+
+
+@pytest.mark.parametrize("batch", [2, 3, 65])
+def test_batches_of_any_size_are_learnt_from(batch):
+    training = replace(SHORT, batch=batch, epochs=0.2)
+    coder = TopK(33, 3, training=training, device="cpu").fit(clouds(512))
+    assert np.isfinite(coder.history_["fvu"]).all()
 
 
 def test_geometric_median_resists_outliers():

@@ -76,6 +76,11 @@ def test_aligned_transfer_begins_further_ahead(trained):
         found[align] = coder.history_["fvu"].iloc[0]
         assert coder.layer_ == 2 and coder.model_ == "toy"
     assert found[True] < 0.8 * found[False]
+    on = chain(trained, {2: other, 3: 2 * one}, [2, 3])
+    assert [(layer, coder.layer_) for layer, coder in on.items()] == [(2, 2), (3, 3)]
+    again = sae.TopK(LATENTS, K, training=trained.training, device="cpu")
+    again.fit(2 * one, init_from=on[2])
+    np.testing.assert_array_equal(on[3].W_dec_, again.W_dec_)  # each begins with the one before
     with pytest.raises(DataError, match="no activations"):
         chain(trained, {1: one}, [3])
 

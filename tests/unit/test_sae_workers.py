@@ -28,6 +28,7 @@ def two(tmp_path_factory):
     return [np.load(folder / f"worker{rank}.npz") for rank in range(2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(together.CASES)))
 def test_gradients_of_half_batches_are_those_of_the_whole(two, number):
     for name, wanted in together.gradients(number).items():
@@ -37,6 +38,7 @@ def test_gradients_of_half_batches_are_those_of_the_whole(two, number):
             np.testing.assert_allclose(found, wanted.numpy(), rtol=tolerance, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", together.KINDS)
 def test_training_by_halves_ends_as_one_process_does(two, kind):
     wanted = together.facts(together.trained(kind))
@@ -52,12 +54,14 @@ def test_training_by_halves_ends_as_one_process_does(two, kind):
         assert dead.max() > 0.3, "AuxK had nothing to revive"
 
 
+@pytest.mark.slow
 def test_a_killed_training_of_two_goes_on_with_the_same_bits(two):
     for worker in two:
         for name in together.facts(together.trained("topk")):
             np.testing.assert_array_equal(worker[f"resumed/{name}"], worker[f"topk/{name}"])
 
 
+@pytest.mark.slow
 def test_only_touched_rows_are_sent_where_that_is_less(two):
     dense = 4 * (2 * 12 + 1)  # a row of both matrices and a bias
     assert two[0]["wide/sent"] < 0.1 * 4096 * dense

@@ -67,12 +67,21 @@ def test_nothing_after_the_cut_moves_a_choice(universe, features, tuned):
 
 
 def test_inner_cuts_leave_three_years_before_and_one_after(universe):
-    found = inner_cuts(universe, pd.Timestamp("2016-12-31"))
+    undated = type(universe).build(universe.companies.assign(date=None), universe.prices)
+    found = inner_cuts(undated, pd.Timestamp("2016-12-31"))
     assert [f"{day:%Y-%m}" for day in found] == ["2012-12", "2013-12", "2014-12", "2015-12"]
     late = universe.select(universe.companies.index)
     late = type(late).build(late.companies, late.prices.loc["2013-01-01":])
     with pytest.raises(DataError, match="are too few to tune on: 48 are needed"):
         inner_cuts(late, pd.Timestamp("2016-12-31"))
+
+
+def test_inner_cuts_are_of_years_whose_texts_are_known(universe, features):
+    found = inner_cuts(universe, pd.Timestamp("2016-12-31"))  # texts of 2014-06-30
+    assert [f"{day:%Y-%m}" for day in found] == ["2014-12", "2015-12"]
+    early = Run(data=Data(cut="2015-03-31"))
+    with pytest.raises(DataError, match=r"texts are dated from 2014-06-30.* dated by 2014-03-31"):
+        tune(universe, {"own": features}, early)
 
 
 def test_a_year_that_is_not_over_cannot_be_tuned_on(universe, features):

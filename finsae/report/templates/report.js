@@ -32,7 +32,7 @@ async function unpack(text) {
       Object.assign(axis, { gridcolor: colour("--rule"), zerolinecolor: colour("--muted") });
     }
     if ((narrow.matches || printing) && page.showlegend) {
-      Object.assign(page.legend, { orientation: "h", x: 0, y: -0.14 });
+      Object.assign(page.legend, { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom" });
       page.height += 150;
     }
     if (printing) page.width = 660;

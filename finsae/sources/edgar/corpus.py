@@ -116,18 +116,20 @@ def _records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _json(file: Path) -> list[Mapping[str, Any]]:
+    found: Any
     try:
         text = file.read_text(encoding="utf-8-sig")
         if file.suffix.lower() == ".jsonl":
-            content: Any = [json.loads(line) for line in text.splitlines() if line.strip()]
+            found = [json.loads(line) for line in text.splitlines() if line.strip()]
         else:
-            content = json.loads(text)
+            found = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{file.name} cannot be read as JSON: {str(error)[:100]}") from None
-    found = content if isinstance(content, list) else [content]
-    if not all(isinstance(record, dict) for record in found):
+    rows = found if isinstance(found, list) else [found]
+    filings: list[Mapping[str, Any]] = [row for row in rows if isinstance(row, dict)]
+    if len(filings) < len(rows):
         raise DataError(f"{file.name} holds something that is no filing")
-    return found
+    return filings
 
 
 def _row(record: Mapping[str, Any]) -> dict[str, str | None] | None:
