@@ -104,11 +104,12 @@ def show(result: Result) -> None:
     out.print(table)
     made = result.provenance
     for best in (row for row in rows if pd.notna(row["dsr"])):
-        out.print(
+        words = (
             f"Best: {best['method']}, {best['configuration']}. Deflated Sharpe ratio "
-            f"{best['dsr']:.2f}: the ledger knows {made['trials']:,} configurations on these prices.",
-            highlight=False, markup=False, soft_wrap=True,
-        )  # fmt: skip
+            f"{best['dsr']:.2f}: the ledger knows {made['trials']:,} configurations on these "
+            "prices."
+        )
+        out.print(words, highlight=False, markup=False, soft_wrap=True)
     known = pd.notna(made["overfitting"])
     said = (
         f"Probability of backtest overfitting: {made['overfitting']:.2f}."
