@@ -98,7 +98,9 @@ def show(result: Result) -> None:
     table = text_table(None, "configuration", "method", "net Sharpe", "trades")
     rows = result.tables["sweep"].to_dict("records")
     for row in rows:
-        ratio = interval({**row, "value": row["sharpe_net"]}, digits=2)
+        ratio = interval(
+            {"value": row["sharpe_net"], "low": row["low"], "high": row["high"]}, digits=2
+        )
         cells = (row["configuration"], label(str(row["method"])), ratio)
         table.add_row(*(escape(str(cell)) for cell in cells), f"{row['trades']:,.0f}")
     out.print(table)

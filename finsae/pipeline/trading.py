@@ -134,11 +134,8 @@ def run_backtest(
     scores = pd.concat([scores, exposure.scores(books, exposed, value)], ignore_index=True)
     steps = _steps(universe, features, traded, run, dates=dates, honest=books)
     made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
-    warnings = [
-        *pairs.warnings(scores),
-        *pairs.empty_windows(books),
-        *_alike(len(traded.tickers), settings.candidates),
-    ]
+    warnings = [*pairs.warnings(scores), *pairs.empty_windows(books)]
+    warnings += _alike(len(traded.tickers), settings.candidates)
     tables = {**_tables(books, traded), "exposures": exposed, "steps": steps}
     return Result(scores, tables, {**made, "warnings": warnings, "prices_hash": data})
 
