@@ -25,6 +25,7 @@ from finsae.cli.backtest import backtest
 from finsae.cli.benchmark import benchmark
 from finsae.cli.changes import changes
 from finsae.cli.options import err, out
+from finsae.cli.sweep import sweep
 from finsae.cli.tune import tune
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ for command in (
     labels.label,
     labels.score_labels,
     backtest,
+    sweep,
     probe.probe,
     study.report,
     explore.explore,

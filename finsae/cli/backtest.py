@@ -101,6 +101,8 @@ def backtest(
             "--borrow-bps": (borrow_bps, Backtest.borrow_bps),
             "--step": (step or None, None),
             "--ledger": (ledger, None),
+            "--factors": (factors, None),
+            "--volume": (volume, None),
         }
         unread(f"--protocol {protocol}, which has rules and costs of its own", others)
     if formation:

@@ -169,11 +169,12 @@ def configured(context: typer.Context, config: str | None) -> Run:
     def mine(part: Data | Backtest) -> dict[str, Any]:
         return {name: value for name, value in written.items() if hasattr(part, name)}
 
-    data, backtest = (
-        replace(run.data, **mine(run.data)),
-        replace(run.backtest, **mine(run.backtest)),
+    return replace(
+        run,
+        data=replace(run.data, **mine(run.data)),
+        backtest=replace(run.backtest, **mine(run.backtest)),
+        seed=written.get("seed", run.seed),
     )
-    return replace(run, data=data, backtest=backtest, seed=written.get("seed", run.seed))
 
 
 def split(text: str) -> list[str]:

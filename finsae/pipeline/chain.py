@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from finsae.pipeline.reading import (
     model_hash,
 )
 from finsae.pipeline.scoring import run_benchmark, walk_forward
+from finsae.pipeline.sweeping import run_sweep
 from finsae.pipeline.trading import run_backtest, run_published
 from finsae.pipeline.tuning import tune
 from finsae.result import Result
@@ -287,4 +288,26 @@ def trade_files(
         methods=names,
         ledger=ledger or cache_dir() / LEDGER,
         **given._asdict(),
+    )
+
+
+def sweep_files(
+    run: Run,
+    folder: str | Path | Sequence[str | Path] | None,
+    methods: Sequence[str] | None = None,
+    *,
+    grid: Mapping[str, Sequence[object]],
+    ledger: str | Path | None = None,
+) -> Result:
+    """Sweep a grid of settings on a features folder; the ledger is that of `trade_files`."""
+    given = beside(run.data)
+    universe, features = open_inputs(run, folder)
+    return run_sweep(
+        universe,
+        features,
+        run,
+        grid=grid,
+        methods=list(methods) if methods else [next(iter(features))],
+        ledger=ledger or cache_dir() / LEDGER,
+        volume=given.volume,
     )

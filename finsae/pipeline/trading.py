@@ -115,13 +115,16 @@ def run_backtest(
     value = exposure.traded_value(universe, volume)
     trader = trader_of(settings, universe.prices, value)
     dates = windows(universe, run)
-    _checked(factors, universe, dates)
+    if factors is not None:
+        pairs.stats.check_factors(factors, universe.prices.loc[slice(*dates.trade)].index)
     names = methods or [name for name in (*readings(features), *BASELINES) if name != "random"]
     features = with_controls(universe, readings(features), names)
     traded = tradable(universe, features, run, dates=dates, methods=names)
-    walked = formed(universe, traded, run)
     books = pairs.walk_forward(
-        *walked, windows=spans(traded, run, dates), **trader._asdict(), test=pairs.remembered()
+        *formed(universe, traded, run),
+        windows=spans(traded, run, dates),
+        **trader._asdict(),
+        test=pairs.remembered(),
     )
     # Another cut or other features are another trial on the same prices, not other prices.
     data = hash_frame(universe.prices)
@@ -129,33 +132,22 @@ def run_backtest(
     scores = pairs.scores(books, resamples=settings.resamples, seed=run.seed, trials=trials)
     exposed = exposure.exposures(books, universe.prices[traded.tickers], factors)
     scores = pd.concat([scores, exposure.scores(books, exposed, value)], ignore_index=True)
-    tables = {
+    steps = _steps(universe, features, traded, run, dates=dates, honest=books)
+    made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
+    warnings = [*pairs.warnings(scores), *pairs.empty_windows(books)]
+    warnings += _alike(len(traded.tickers), settings.candidates)
+    tables = {**_tables(books, traded), "exposures": exposed, "steps": steps}
+    return Result(scores, tables, {**made, "warnings": warnings, "prices_hash": data})
+
+
+def _tables(
+    books: Mapping[str, Sequence[pairs.Backtest]], traded: Traded
+) -> dict[str, pd.DataFrame]:
+    return {
         **pairs.tables({name: book for name, book in books.items() if name != pairs.PLACEBO}),
         "excluded_pairs": traded.excluded,
         "trading_years": pairs.by_year(books),
-        "exposures": exposed,
-        "steps": _steps(universe, features, traded, run, dates=dates, honest=books),
     }
-    made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
-    said = _said(scores, books, companies=len(traded.tickers), candidates=settings.candidates)
-    return Result(scores, tables, {**made, "warnings": said, "prices_hash": data})
-
-
-def _checked(factors: pd.DataFrame | None, universe: Universe, dates: Windows) -> None:
-    if factors is not None:
-        pairs.stats.check_factors(factors, universe.prices.loc[slice(*dates.trade)].index)
-
-
-def _said(
-    scores: pd.DataFrame,
-    books: Mapping[str, Sequence[pairs.Backtest]],
-    *,
-    companies: int,
-    candidates: int,
-) -> list[str]:
-    """Warn of what is too good, of windows without pairs, and of methods that trade the same."""
-    alike = _alike(companies, candidates)
-    return [*pairs.warnings(scores), *pairs.empty_windows(books), *alike]
 
 
 def tradable(
