@@ -159,8 +159,12 @@ def _template() -> jinja2.Template:
 @cache
 def _assets() -> dict[str, Markup]:
     folder = files("finsae.report").joinpath("templates")
-    named = {"css": "report.css", "paper_css": "paper.css", "script": "report.js"}
+    named = {
+        "css": ("report.css",),
+        "paper_css": ("paper.css",),
+        "script": ("unpack.js", "report.js"),
+    }
     return {
-        name: Markup(folder.joinpath(file).read_text(encoding="utf-8"))
-        for name, file in named.items()
+        name: Markup("".join(folder.joinpath(file).read_text(encoding="utf-8") for file in parts))
+        for name, parts in named.items()
     }

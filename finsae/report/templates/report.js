@@ -1,12 +1,6 @@
 "use strict";
-async function unpack(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(plain).json();
-}
-
 (async () => {
-  const data = await unpack(document.getElementById("report-data").textContent);
+  const data = JSON.parse(await unpacked("report-data"));
   const narrow = matchMedia("(max-width: 640px)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = {};
