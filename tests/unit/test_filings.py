@@ -224,6 +224,7 @@ def by_number(universe):
     return table.astype(object).where(table.notna(), None)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(200, 2900))
 def test_no_filing_after_a_date_changes_what_was_known_before(seed, after):

@@ -13,6 +13,7 @@ from finsae.sources import read_universe
 RUN = Run(data=Data(cut=toy.CUT), benchmark=Benchmark(k=3, draws=2, resamples=10))
 
 
+@pytest.mark.slow
 def test_monthly_returns_suffice_for_the_benchmark_and_not_for_the_backtest(tmp_path):
     daily = toy.universe(per_industry=4)
     daily.companies.to_csv(tmp_path / "companies.csv")

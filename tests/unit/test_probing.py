@@ -68,6 +68,7 @@ def test_a_label_that_is_a_dense_direction_is_found_by_the_dense_probe():
     assert normal(scores, "sae", "activations", "win_share")["value"] == 0
 
 
+@pytest.mark.slow
 def test_labels_that_mean_nothing_are_read_by_nobody():
     latents, dense = world()
     rng = np.random.default_rng(2)

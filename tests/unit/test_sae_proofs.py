@@ -73,6 +73,7 @@ def test_a_batch_keeps_exactly_k_per_token_and_tokens_differ():
     assert len(again.values) == 4 * 512 - 1
 
 
+@pytest.mark.slow
 def test_matryoshka_with_one_prefix_is_batch_topk():
     one, other = fitted("matryoshka", prefixes=(1,)), fitted("batch-topk")
     np.testing.assert_allclose(one.W_dec_, other.W_dec_, atol=2e-3)
@@ -115,6 +116,7 @@ def test_prefixes_keep_a_parent_from_being_absorbed():
     assert np.mean(found["matryoshka"]) < np.mean(found["batch-topk"]) - 0.05, found
 
 
+@pytest.mark.slow
 def test_both_ends_of_an_axis_need_one_latent():
     x = sparse_data(features=24, width=24, signed=True)[0]
     new = sparse_data(features=24, width=24, signed=True, seed=1)[0]
@@ -125,6 +127,7 @@ def test_both_ends_of_an_axis_need_one_latent():
     assert ends["abs-topk", 24] < ends["topk", 48] < ends["topk", 24]
 
 
+@pytest.mark.slow
 def test_one_sae_serves_every_smaller_k():
     new = sparse_data(seed=1)[0]
     every = fitted("topk", k=8, loss="every-k")
@@ -141,6 +144,7 @@ def test_one_sae_serves_every_smaller_k():
     assert every.k == 8 and (np.diff(every.encode(new, k=2).indptr) <= 2).all()
 
 
+@pytest.mark.slow
 def test_multi_topk_can_be_read_at_four_times_k():
     new = sparse_data(seed=1)[0]
     plain, multi = fitted("topk", k=3), fitted("topk", k=3, loss="multi")

@@ -68,6 +68,7 @@ def test_a_rotation_is_found_and_undone(trained):
         rotation(one, other[:50])
 
 
+@pytest.mark.slow
 def test_aligned_transfer_begins_further_ahead(trained):
     one, other, _ = layers(turn=1.0)
     found = {}
