@@ -62,7 +62,8 @@ def read_universe(
         CSV or parquet ``ticker, date, sic``: each company gets the code in force on its
         description's date.
     repair : bool
-        Whether price hygiene mends what the vendor got wrong; events are applied either way.
+        Whether price hygiene mends what the vendor got wrong; events are applied either way, and
+        what is built from returns is left as it is.
     currency, zone : str, optional
         Which currency's closes to take; the market's time zone, for stamps in UTC.
 
@@ -88,6 +89,7 @@ def read_universe(
     if market is None:
         return Universe.build(table, provenance=facts | ({"notes": notes} if notes else {}))
     assert prices is not None
+    repair = repair and not market.returns
     priced = Priced(market, _mender(happened, repair=repair), Path(prices).name)
     facts |= {"prices": hash_file(prices), "repaired": repair}
     return priced.universe(table, facts, notes=notes)
@@ -151,7 +153,8 @@ def open_prices(
     happened = _events(events, problems)
     if problems or market is None:
         raise DataError(problems)
-    return Priced(market, _mender(happened, repair=repair), Path(path).name)
+    mender = _mender(happened, repair=repair and not market.returns)
+    return Priced(market, mender, Path(path).name)
 
 
 def _hash(path: str | Path, table: pd.DataFrame) -> str:
