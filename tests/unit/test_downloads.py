@@ -327,7 +327,7 @@ def test_stooq_csv_is_read(server, stooqs, tmp_path):
 
 def test_symbols():
     assert [symbol_of(t) for t in ("BRK.B", "brk-b", "CDR.PL", "VOD.UK", "^SPX")] == [
-        "brk-b.us", "brk-b.us", "cdr.pl", "vod.uk", "^spx.us",
+        "brk-b.us", "brk-b.us", "cdr.pl", "vod.uk", "^spx",
     ]  # fmt: skip
 
 
