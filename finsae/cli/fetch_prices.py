@@ -41,8 +41,9 @@ def prices(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Tickers that are kept at once.")] = 50,
     per_second: Annotated[
-        float, typer.Option(min=0.01, max=10, help="Most requests a second.")
-    ] = 1.0,
+        float | None,
+        typer.Option(min=0.01, max=10, help="Most requests a second; default 2, of Stooq 1."),
+    ] = None,
     address: Annotated[
         str | None, typer.Option(help="A mirror, https; default the service's own address.")
     ] = None,
@@ -91,14 +92,14 @@ def prices(
 
 
 def _service(
-    source: Service, address: str | None, authorities: str | None, *, per_second: float
+    source: Service, address: str | None, authorities: str | None, *, per_second: float | None
 ) -> Source:
     from dataclasses import replace
 
     if source is Service.YAHOO:
         from finsae.sources import yahoo
 
-        manners = replace(yahoo.MANNERS, per_second=per_second)
+        manners = replace(yahoo.MANNERS, per_second=per_second or yahoo.MANNERS.per_second)
         return yahoo.Yahoo(base=address, authorities=authorities, manners=manners)
     import ssl
 
@@ -109,7 +110,7 @@ def _service(
         cache_dir() / "stooq",
         base=address or stooq.BASE,
         context=context,
-        manners=replace(stooq.MANNERS, per_second=per_second),
+        manners=replace(stooq.MANNERS, per_second=per_second or stooq.MANNERS.per_second),
     )
 
 

@@ -67,7 +67,8 @@ def read_universe(
         CSV or parquet ``ticker, date, sic``: each company gets the code in force on its
         description's date.
     repair : bool
-        Whether price hygiene mends what the vendor got wrong; events are applied either way.
+        Whether price hygiene mends what the vendor got wrong; events are applied either way, and
+        what is built from returns is left as it is.
     lag : int
         Days after its acceptance from which a filing counts. The default is the next day: EDGAR
         accepts until ten in the evening, hours after the day's last close.
@@ -102,6 +103,7 @@ def read_universe(
     assert prices is not None
     if filings is not None and happened is not None:
         happened = of_companies(happened, filings)
+    repair = repair and not market.returns
     priced = Priced(market, _mender(happened, repair=repair), Path(prices).name)
     facts |= {"prices": hash_file(prices), "repaired": repair}
     return priced.universe(table, facts, filings=filings, notes=notes)
@@ -178,7 +180,8 @@ def open_prices(
     happened = _events(events, problems)
     if problems or market is None:
         raise DataError(problems)
-    return Priced(market, _mender(happened, repair=repair), Path(path).name)
+    mender = _mender(happened, repair=repair and not market.returns)
+    return Priced(market, mender, Path(path).name)
 
 
 def _hash(path: str | Path, table: pd.DataFrame) -> str:

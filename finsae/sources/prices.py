@@ -41,6 +41,9 @@ class Market:
         What the file is: "long", "wide", "CRSP legacy daily", ...
     currency : str or None
         What the closes are in, where the file says so.
+    returns : bool
+        Whether it was built from returns. These are adjusted already, and price hygiene is not for
+        them: a delisting at exactly a half would look like a split.
     permnos : dict or None
         With CRSP files, whose columns are permnos: the permnos of each ticker, where it has any.
     notes, problems : list of str
@@ -51,6 +54,7 @@ class Market:
     monthly: pd.DataFrame | None = None
     layout: str = ""
     currency: str | None = None
+    returns: bool = False
     permnos: dict[str, list[str]] | None = None
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -131,10 +135,10 @@ def _from_returns(read: Returns, where: str, permnos: dict[str, list[str]] | Non
         nothing = pd.DataFrame(
             index=pd.DatetimeIndex([], name="date"), columns=monthly.columns, dtype=float
         )
-        return Market(nothing, monthly, read.layout, permnos=permnos, notes=said)
+        return Market(nothing, monthly, read.layout, returns=True, permnos=permnos, notes=said)
     closes, notes = wealth(read)
     said += [f"{where}: {note}" for note in notes]
-    return Market(closes, None, read.layout, permnos=permnos, notes=said)
+    return Market(closes, None, read.layout, returns=True, permnos=permnos, notes=said)
 
 
 def _long(table: pd.DataFrame, where: str, *, currency: str | None, zone: str | None) -> Market:
@@ -245,8 +249,10 @@ def _wide(table: pd.DataFrame, where: str, zone: str | None) -> Market:
     no_number = pd.DataFrame({name: wrong for name, (_, wrong) in read.items()})
     filled = (written != "") | values.notna().any(axis=1)
     months = spacing(pd.Index(days.dropna().sort_values())) == "monthly"
-    returns = months and bool((values <= 0).any(axis=None))
-    what = "returns below -100 %" if returns else "closes that are not positive"
+    # closes are positive, and those of a whole market are not all below one
+    small = values.notna().any(axis=None) and not (values >= 1).any(axis=None)
+    returns = months and bool(small or (values <= 0).any(axis=None))
+    what = "returns below -100 % (write 1 % as 0.01)" if returns else "closes that are not positive"
     wrong = ((values < -1) if returns else (values <= 0)) | np.isinf(values)
     problems = [
         *problem(where, NO_DAY, written[days.isna() & filled]),
@@ -273,7 +279,7 @@ def _wide_returns(frame: pd.DataFrame, where: str) -> Market:
     found = _from_returns(Returns(long, True, "monthly returns, wide", [], []), where)
     order = [name for name in frame.columns if name in found.closes.columns]
     assert found.monthly is not None
-    return Market(found.closes[order], found.monthly[order], found.layout)
+    return replace(found, closes=found.closes[order], monthly=found.monthly[order])
 
 
 def _cells(wrong: pd.DataFrame, dates: pd.Series[Any]) -> list[str]:

@@ -98,6 +98,8 @@ def symbol_of(ticker: str) -> str:
     name, dot, market = ticker.lower().rpartition(".")
     if dot and market in MARKETS:
         return f"{name}.{market}"
+    if ticker.startswith("^"):  # an index is of no market
+        return ticker.lower()
     return ticker.lower().replace(".", "-") + ".us"
 
 

@@ -198,3 +198,16 @@ def test_a_ticker_that_two_companies_had_needs_permnos(tmp_path):
     path = companies(tmp_path, "ticker,description\nAAA,Text.\nBBB,Text.\n")
     with pytest.raises(DataError, match=r"several permnos \(give .* a column permno\): AAA"):
         read_universe(path, prices)
+
+
+def test_hygiene_is_not_for_what_is_built_from_returns(tmp_path):
+    days = pd.bdate_range("2012-01-02", periods=80).strftime("%Y-%m-%d")
+    moves = np.random.default_rng(0).normal(0, 0.01, 80)
+    rows = [f"1,{day},{move:.6f},10,\n" for day, move in zip(days, moves, strict=True)]
+    rows[-2] = f"1,{days[-2]},0,10,-0.5\n"  # exactly a split's ratio
+    prices = tmp_path / "crsp.csv"
+    prices.write_text("permno,date,ret,prc,dlret\n" + "".join(rows[:-1]))
+    universe = read_universe(companies(tmp_path, "ticker,description\n1,Text.\n"), prices)
+    assert universe.prices["1"].iloc[-1] / universe.prices["1"].iloc[-2] == pytest.approx(0.5)
+    assert universe.repairs.empty and universe.provenance["repaired"] is False
+    assert open_prices(prices).mender is None

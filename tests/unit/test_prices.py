@@ -81,6 +81,13 @@ def test_returns_that_cannot_be(write):
     ]
 
 
+def test_a_few_good_months_are_returns_and_percents_are_refused(write):
+    market = open_prices(write("month,A\n2012-01,0.1\n2012-02,0.2\n2012-03,0.05\n")).market
+    assert market.monthly["A"].tolist() == pytest.approx(np.log([1.1, 1.2, 1.05]))
+    with pytest.raises(DataError, match=r"below -100 % \(write 1 % as 0.01\): A on 2012-02"):
+        open_prices(write("month,A\n2012-01,1.5\n2012-02,-2.5\n2012-03,3.0\n"))
+
+
 MIXED = (
     "date,ticker,close,currency\n2012-01-03,A,10,USD\n2012-01-04,A,11,USD\n"
     "2012-01-03,B,20,EUR\n2012-01-04,B,21,EUR\n2012-01-03,C,500,GBp\n2012-01-04,C,5.1,GBP\n"
