@@ -26,7 +26,8 @@
       Object.assign(axis, { gridcolor: colour("--rule"), zerolinecolor: colour("--muted") });
     }
     if ((narrow.matches || printing) && page.showlegend) {
-      Object.assign(page.legend, { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom" });
+      const below = page.xaxis.type === "category" ? -0.4 : -0.14; // names may stand upright there
+      Object.assign(page.legend, { orientation: "h", x: 0, y: below });
       page.height += 150;
     }
     if (printing) page.width = 660;
