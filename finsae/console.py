@@ -9,7 +9,7 @@ import pandas as pd
 from rich.table import Table
 
 from finsae.explain.scores import METRICS as EXPLANATIONS
-from finsae.methods import BASELINES, CONTROLS, SCHEMES, in_order, label
+from finsae.methods import BASELINES, CENTRED, CONTROLS, SCHEMES, in_order, label
 from finsae.report.metrics import CLUSTERS, MONEY, PEERS
 from finsae.report.summary import interval
 
@@ -48,7 +48,7 @@ def paired_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
     metrics : sequence of str
         Metrics whose differences are shown.
     """
-    shown = ~scores["method"].isin((*BASELINES, *CONTROLS, *SCHEMES))
+    shown = ~scores["method"].isin((*BASELINES, *CENTRED, *CONTROLS, *SCHEMES))
     paired = scores[(scores["versus"].fillna("") != "") & shown]
     table = text_table("Paired differences", "method", "minus", *(METRICS[m].name for m in metrics))
     for method in in_order(paired["method"]):

@@ -21,6 +21,8 @@ LABELS: dict[str, str] = {
     "ff49": "Fama-French 49",
     "tfidf": "TF-IDF",
     "embedding": "Embedding",
+    "tfidf-centred": "TF-IDF, centred",
+    "embedding-centred": "Embedding, centred",
     "past-correlation": "Past correlation",
     "random": "Random",
     "placebo": "Random pairs",
@@ -30,6 +32,8 @@ READINGS = ("sae", "sae-group", "words", "activations", "untrained")
 """Methods that are features of the user's: by the name of how they were read."""
 CONTROLS = ("activations", "pca", "untrained")
 """The SAE's own text and model without the SAE, and without what it has learnt."""
+CENTRED = ("tfidf-centred", "embedding-centred")
+"""Baselines freed of their texts' lengths, as the SAE's features are by default."""
 SCHEMES = ("division", "ff12", "ff17", "ff30", "ff48", "ff49")
 """Coarser classes of SIC codes, each company's peers being drawn from its own."""
 BASELINES: tuple[str, ...] = (

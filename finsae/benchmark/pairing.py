@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finsae.methods import BASELINES, CONTROLS
+from finsae.methods import BASELINES, CENTRED, CONTROLS
 
 LEARNT = ("sae", "sae-group")
 """Methods that have controls."""
@@ -14,8 +14,9 @@ def pairs_of(methods: Sequence[str]) -> list[tuple[int, int]]:
     """Positions of what is compared: every method with every baseline but itself.
 
     An SAE's features are compared with its controls, too: the same text and model without the SAE,
-    and without what it has learnt. A blend with past correlation is compared with the others, and
-    a method with learnt weights with itself without them.
+    and without what it has learnt; and with the text baselines freed of length as it is. A blend
+    with past correlation is compared with the others, and a method with learnt weights with itself
+    without them.
     """
     place = {method: number for number, method in enumerate(methods)}
     found = []
@@ -31,4 +32,4 @@ def _rivals(method: str, methods: Sequence[str]) -> list[str]:
         return [other for other in methods if other.endswith(" + past")]
     if variant:
         return [name]
-    return list(CONTROLS) if method in LEARNT else []
+    return [*CONTROLS, *CENTRED] if method in LEARNT else []

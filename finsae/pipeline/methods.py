@@ -15,10 +15,11 @@ from finsae.cluster import choose_threshold
 from finsae.config import Reading, build
 from finsae.features import Features, idf, standing_out
 from finsae.features.pooling import Matrix
-from finsae.methods import BASELINES, CONTROLS, LABELS, READINGS, SCHEMES, in_order
+from finsae.methods import BASELINES, CENTRED, CONTROLS, LABELS, READINGS, SCHEMES, in_order
 from finsae.pipeline.reading import build_features, embed
 from finsae.plugins import make
 from finsae.similarity import (
+    centred,
     cosine,
     effective_dimension,
     past_correlation,
@@ -31,7 +32,7 @@ from finsae.universe import Universe
 
 VERSION = 3  # raised when similarities or clusters of the same features and prices change
 
-CLUSTERED = (*READINGS, "pca", "tfidf", "embedding", "past-correlation")
+CLUSTERED = (*READINGS, "pca", "tfidf", "embedding", *CENTRED, "past-correlation")
 """Methods whose clusters are cut from their similarities; codes bring their own."""
 
 BY_CODE = ("sic", "major-group")
@@ -191,9 +192,15 @@ def _from_text(
     model = reading_of(next(iter(own.values()))).model
     sentences = "minilm" if model == "tfidf" else model
 
-    def among(matrix: Matrix) -> pd.DataFrame:
-        chosen: pd.DataFrame = cosine(matrix, known).loc[list(wanted), list(wanted)]
+    def among(matrix: Matrix, *, without_mean: bool = False) -> pd.DataFrame:
+        table = cosine(matrix, known)
+        table = centred(table) if without_mean else table
+        chosen: pd.DataFrame = table.loc[list(wanted), list(wanted)]
         return chosen
+
+    def words() -> Matrix:
+        found: Matrix = make("embedder", "tfidf").fit(texts).transform(texts)
+        return found
 
     def read(name: str) -> pd.DataFrame:
         return among(rows(weighted(own[name], known), known))
@@ -206,8 +213,10 @@ def _from_text(
 
     makers: Makers = {
         **{name: partial(read, name) for name in own},
-        "tfidf": lambda: among(make("embedder", "tfidf").fit(texts).transform(texts)),
+        "tfidf": lambda: among(words()),
         "embedding": lambda: among(embed(texts, sentences)),
+        "tfidf-centred": lambda: among(words(), without_mean=True),
+        "embedding-centred": lambda: among(embed(texts, sentences), without_mean=True),
     }
     if {"sae", "activations"} <= set(own):
         makers["pca"] = components
@@ -235,9 +244,9 @@ def chosen(methods: str, own: Readings, *, coded: bool) -> list[str]:
     """Read which methods are to be compared: "main", "all", or names with commas between them.
 
     "main" are the features given and every baseline; "all" adds the controls (raw activations,
-    their principal components, an untrained SAE) where the first features are an SAE's, and the
-    coarser classes of industry codes. Where no company has a code (`coded` is false), both leave
-    out the methods by code.
+    their principal components, an untrained SAE) where the first features are an SAE's, the text
+    baselines without the texts' lengths, and the coarser classes of industry codes. Where no
+    company has a code (`coded` is false), both leave out the methods by code.
 
     Raises
     ------
@@ -250,7 +259,7 @@ def chosen(methods: str, own: Readings, *, coded: bool) -> list[str]:
         return main
     if methods == "all":
         controls = [name for name in CONTROLS if "sae" in own and name not in own]
-        return in_order([*main, *controls, *(SCHEMES if coded else ())])
+        return in_order([*main, *controls, *CENTRED, *(SCHEMES if coded else ())])
     return [one_of("method", name.strip(), LABELS) for name in methods.split(",")]
 
 

@@ -4,6 +4,7 @@ from finsae.similarity.components import effective_dimension, principal_componen
 from finsae.similarity.correlation import pairwise_correlation
 from finsae.similarity.learning import PairRegression, blend, learnt_weights
 from finsae.similarity.methods import (
+    centred,
     cosine,
     cosine_to,
     past_correlation,
@@ -16,6 +17,7 @@ from finsae.similarity.nearest import has_ties, peer_index, peer_sets, peers
 __all__ = [
     "PairRegression",
     "blend",
+    "centred",
     "cosine",
     "cosine_to",
     "effective_dimension",

@@ -55,6 +55,33 @@ def cosine(matrix: Matrix, tickers: Sequence[str] | pd.Index) -> pd.DataFrame:
     return pd.DataFrame(products, index=names, columns=names)
 
 
+def centred(similarity: pd.DataFrame) -> pd.DataFrame:
+    """Cosine similarity after the companies' mean vector is taken away from each.
+
+    Long texts touch a little of everything and so lie near the mean: companies of long descriptions
+    are alike for their length. Without the mean they are not. Made from the cosines alone (the
+    centred Gram matrix of classical scaling, Torgerson 1952), so that sparse rows stay sparse.
+
+    Parameters
+    ----------
+    similarity : DataFrame [n, n]
+        Of `cosine`, over the companies that teach the mean.
+
+    Returns
+    -------
+    DataFrame [n, n], float32
+        In [-1, 1], symmetric, 1 on the diagonal; 0 for a company that is the mean.
+    """
+    gram = similarity.to_numpy(dtype=np.float64)
+    means = gram.mean(axis=1)
+    gram = gram - means[:, None] - means + means.mean()
+    sizes = np.sqrt(np.maximum(np.diag(gram), 0))
+    gram /= np.maximum(np.outer(sizes, sizes), TINY)
+    products = np.clip(gram, -1, 1).astype(np.float32)
+    np.fill_diagonal(products, 1)
+    return pd.DataFrame(products, index=similarity.index, columns=similarity.columns)
+
+
 def cosine_to(
     matrix: sparse.csr_array, vector: sparse.csr_array, tickers: Sequence[str] | pd.Index
 ) -> pd.Series:

@@ -78,7 +78,7 @@ def test_controls_and_industry_codes_are_traded(universe, features, monkeypatch)
         return features
 
     monkeypatch.setattr(methods, "build_features", build)
-    names = ["sae", "activations", "pca", "untrained", "division", "ff49"]
+    names = ["sae", "activations", "pca", "untrained", "tfidf-centred", "division", "ff49"]
     found = run_backtest(universe, {"sae": features}, RUN, methods=names)
     assert set(found.tables["returns"]["method"]) == set(names)
     assert sorted(made) == ["none", "untrained:none"]

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from finsae.checks import DataError
 from finsae.similarity import (
+    centred,
     cosine,
     has_ties,
     pairwise_correlation,
@@ -42,6 +43,29 @@ def test_cosine_by_hand(kind):
 def test_cosine_refuses(matrix, tickers, says):
     with pytest.raises(DataError, match=says):
         cosine(matrix, tickers)
+
+
+def test_centred_is_the_cosine_of_what_sets_a_company_apart():
+    rows = np.random.default_rng(0).normal(size=(30, 5)) + 2
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    names = [f"C{number}" for number in range(30)]
+    expected = cosine(unit - unit.mean(axis=0), names)
+    pd.testing.assert_frame_equal(centred(cosine(rows, names)), expected, atol=1e-5)
+    alike = centred(cosine(np.ones((3, 2)), NAMES[:3]))
+    np.testing.assert_allclose(alike, np.eye(3))
+
+
+def test_centred_takes_the_length_of_a_text_out():
+    """Long texts: their topic and a share of everything, the more the longer."""
+    rng = np.random.default_rng(1)
+    length = rng.uniform(0, 3, 200)
+    rows = rng.normal(size=(200, 40)) + length[:, None] * np.ones(40) / 2
+    table = cosine(rows, [f"C{number}" for number in range(200)])
+    upper = np.triu_indices(200, 1)
+    both = (length[:, None] + length)[upper]
+    before, after = (np.corrcoef(t.to_numpy()[upper], both)[0, 1] for t in (table, centred(table)))
+    assert before > 0.7
+    assert abs(after) < before / 4
 
 
 def test_shared_prefix_by_hand():
