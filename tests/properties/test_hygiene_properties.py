@@ -35,8 +35,9 @@ def changed(log):
 
 
 @few
-@given(seeds, st.floats(1.25, 20), st.booleans(), st.integers(30, DAYS - 30))
+@given(seeds, st.floats(1.3, 20), st.booleans(), st.integers(30, DAYS - 30))
 def test_one_day_wrong_close_is_put_right_or_gone(seed, factor, up, day):
+    # From 1.3 on: the day's own move may take some of it away, and moves below 0.2 are left alone.
     true = market(seed, tails=0)
     wrong = true.copy()
     wrong.iloc[day, 3] *= factor if up else 1 / factor
