@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from finsae.benchmark.draws import Draws, weighted_mean
+from finsae.benchmark.interval import jackknife
 from finsae.benchmark.measured import Measured
 from finsae.benchmark.panel import Drawn, Panel, pieces
 from finsae.benchmark.peers import Peers, company_means
@@ -18,9 +20,6 @@ from finsae.similarity import peer_sets
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
-
-FOLDS = 20
-"""Groups of companies that are left out in turn for the jackknife."""
 
 
 def peers_inside(
@@ -132,12 +131,10 @@ def agreement(
     list of (method, metric, value, low, high, n)
         Metrics ``ari`` and ``ami``.
     """
-    from scipy.stats import t
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
     known = clusters[reference].notna().to_numpy()
     truth = pd.factorize(clusters[reference][known])[0]
-    fold = np.random.default_rng(seed).permutation(len(truth)) % FOLDS
     found = []
     for name, labels in clusters.items():
         if name == reference:
@@ -147,9 +144,16 @@ def agreement(
             ("ari", adjusted_rand_score),
             ("ami", adjusted_mutual_info_score),
         ):
-            value = float(measure(truth, codes))
-            left = [float(measure(truth[fold != f], codes[fold != f])) for f in range(FOLDS)]
-            error = np.sqrt((FOLDS - 1) / FOLDS * np.square(np.array(left) - np.mean(left)).sum())
-            reach = t.ppf(0.975, FOLDS - 1) * error
-            found.append((name, metric, value, value - reach, value + reach, len(truth)))
+            among = partial(_agreement, measure, truth, codes)
+            value, low, high = jackknife(among, len(truth), seed=seed)
+            found.append((name, metric, value, low, high, len(truth)))
     return found
+
+
+def _agreement(
+    measure: Callable[[IntArray, IntArray], float],
+    truth: IntArray,
+    codes: IntArray,
+    kept: npt.NDArray[np.bool_],
+) -> float:
+    return float(measure(truth[kept], codes[kept]))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
+from finsae.benchmark.interval import jackknife
 from finsae.result import SCORE_COLUMNS
 
 FloatArray = npt.NDArray[np.floating[Any]]
-
-FOLDS = 20
-"""Groups of companies that are left out in turn for the jackknife."""
+BoolArray = npt.NDArray[np.bool_]
 
 
 def length_correlation(
@@ -49,23 +48,17 @@ def length_correlation(
         words = [len(str(text).split()) for text in texts.reindex(table.index)]
         length = np.log(np.maximum(words, 1))
         similarity = table.to_numpy(dtype=np.float64)
-        fold = np.random.default_rng(seed).permutation(len(length)) % FOLDS
-        value = _correlation(similarity, length)
-        if not np.isfinite(value):
-            continue
-        left = [
-            _correlation(similarity[np.ix_(fold != f, fold != f)], length[fold != f])
-            for f in range(min(FOLDS, len(length)))
-        ]
-        error = np.sqrt((FOLDS - 1) / FOLDS * np.square(np.array(left) - np.mean(left)).sum())
-        reach = stats.t.ppf(0.975, FOLDS - 1) * error
-        ends = (value - reach, value + reach)
-        rows.append((name, "length_correlation", value, *ends, len(length), "jackknife", ""))
+        among = partial(_correlation, similarity, length)
+        value, low, high = jackknife(among, len(length), seed=seed)
+        if np.isfinite(value):
+            found = (name, "length_correlation", value, low, high)
+            rows.append((*found, len(length), "jackknife", ""))
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
-def _correlation(similarity: FloatArray, length: FloatArray) -> float:
-    """Correlation over pairs of different companies of which the similarity is known."""
+def _correlation(similarity: FloatArray, length: FloatArray, kept: BoolArray) -> float:
+    """Correlation over pairs of different kept companies of which the similarity is known."""
+    similarity, length = similarity[np.ix_(kept, kept)], length[kept]
     first, second = np.triu_indices(len(length), 1)
     cells = similarity[first, second]
     known = np.isfinite(cells)

@@ -1,6 +1,6 @@
 """Trading similar companies against each other: tests, selection, rules, money, statistics."""
 
-from finsae.pairs import ledger, stats
+from finsae.pairs import stats
 from finsae.pairs.backtest import (
     PLACEBO,
     Window,
@@ -66,7 +66,6 @@ __all__ = [
     "half_life",
     "johansen",
     "last_prices",
-    "ledger",
     "net_of",
     "overfitting_of",
     "pair_tests",

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from finsae.ledger import Trials
 from finsae.pairs import stats
 from finsae.pairs.backtest import PLACEBO, Books
 from finsae.pairs.book import Backtest
-from finsae.pairs.ledger import Trials
 from finsae.pairs.stats.sharpe import Floats
 from finsae.result import SCORE_COLUMNS, SUSPICIOUS
 
@@ -38,7 +38,7 @@ def scores(
     resamples, seed : int
         Of the stationary bootstrap of days.
     trials : Trials, optional
-        Configurations ever run on these data, as from `ledger.record`.
+        Configurations ever run on these data, as from `finsae.ledger.record_trials`.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from finsae.checks import DataError
 from finsae.config import Data, Reading, Run
 from finsae.features import Features
 from finsae.features.table import LABELS
-from finsae.ledger import record
+from finsae.ledger import record_opening
 from finsae.pipeline import methods, pictures
 from finsae.pipeline.footing import windows
 from finsae.pipeline.methods import chosen
@@ -256,7 +256,7 @@ def tune_files(
     plain = result.scores[(result.scores["versus"] == "")]
     outcome = {f"{row.method}: {row.metric}": row.value for row in plain.itertuples()}
     data = str(made["returns_hash"])
-    return result, record(ledger, data, settings=settings, outcome=outcome)
+    return result, record_opening(ledger, data, settings=settings, outcome=outcome)
 
 
 def trade_files(

@@ -14,6 +14,7 @@ from finsae import pairs
 from finsae.checks import DataError
 from finsae.config import Backtest, Run
 from finsae.features import Features
+from finsae.ledger import Trials
 from finsae.pipeline.exposure import traded_value
 from finsae.pipeline.footing import made_of, need_daily_closes, windows
 from finsae.pipeline.methods import Readings
@@ -120,7 +121,7 @@ def _trades(drawn: Sequence[pairs.Backtest]) -> float:
     return float(np.mean([len(book.trades) for book in drawn]))
 
 
-def _deflated(net: np.ndarray, trials: pairs.ledger.Trials) -> float:
+def _deflated(net: np.ndarray, trials: Trials) -> float:
     found = [
         pairs.stats.deflated_sharpe(draw, trials=trials.configurations, sd=trials.sd)
         for draw in net.T

@@ -15,6 +15,7 @@ from finsae.benchmark import eligible
 from finsae.checks import DataError, one_of
 from finsae.config import Run
 from finsae.features import Features
+from finsae.ledger import Trials, record_trials
 from finsae.methods import BASELINES, SCHEMES
 from finsae.pairs import published
 from finsae.pipeline import exposure
@@ -227,7 +228,7 @@ def note(
     run: Run,
     features: Features | Readings,
     value: pd.DataFrame | None = None,
-) -> pairs.ledger.Trials:
+) -> Trials:
     """Append this run's configurations to the ledger, and count all on these prices."""
     net = {
         method: np.column_stack([book.returns["net"].to_numpy() for book in drawn])
@@ -245,7 +246,7 @@ def note(
     if run.backtest.min_volume and value is not None:
         settings["value"] = hash_frame(value)  # it decides which pairs are traded
     made = {name: asdict(reading_of(table)) for name, table in readings(features).items()}
-    return pairs.ledger.record(ledger, data, sharpes=sharpes, settings=settings, readings=made)
+    return record_trials(ledger, data, sharpes=sharpes, settings=settings, readings=made)
 
 
 def _steps(

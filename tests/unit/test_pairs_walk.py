@@ -9,7 +9,7 @@ import pytest
 
 from finsae import pairs
 from finsae.checks import DataError
-from finsae.pairs.ledger import Trials
+from finsae.ledger import Trials
 from finsae.similarity import past_correlation
 
 DAYS = pd.bdate_range("2010-01-04", periods=420, name="date")

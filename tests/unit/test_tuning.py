@@ -135,7 +135,7 @@ def test_a_ledger_counts_configurations_and_not_runs(tmp_path):
     path = tmp_path / "deep" / "ledger.jsonl"
 
     def note(data="x", **settings):
-        return ledger.record(path, data, settings=settings, outcome={"peer_r2": 0.1})
+        return ledger.record_opening(path, data, settings=settings, outcome={"peer_r2": 0.1})
 
     assert [note(k=5), note(k=5), note(k=10), note(data="y", k=10)] == [1, 1, 2, 1]
     lines = [json.loads(line) for line in path.read_text().splitlines()]
