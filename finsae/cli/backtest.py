@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import pandas as pd
@@ -108,6 +109,11 @@ def backtest(
     if formation:
         unread("--formation, which forms pairs once", {"--step": (step or None, None)})
     run = configured(context, config)
+    if protocol != "honest":
+        of_its_own = replace(Backtest(), resamples=run.backtest.resamples)
+        usual = asdict(of_its_own).items()
+        found = {f"backtest.{name}": (getattr(run.backtest, name), was) for name, was in usual}
+        unread(f"--protocol {protocol}: take it out of {config}", found)
     result = trade_files(run, features, names, protocol=protocol, ledger=ledger)
     left_out(result)
     show(result)

@@ -132,7 +132,9 @@ def unread(where: str, options: Mapping[str, tuple[object, object]]) -> None:
     DataError
         Naming each of them.
     """
-    given = [name for name, (value, default) in options.items() if (value or None) != default]
+    given = [
+        name for name, (value, default) in options.items() if (value or None) != (default or None)
+    ]
     if given:
         raise DataError(f"{', '.join(given)}: not read with {where}")
 

@@ -262,13 +262,12 @@ def _steps(
     own = next(iter(readings(features)))
     if own not in traded.similarity:
         return pd.DataFrame()
-    formation, later, named = _published_inputs(traded, features, run, dates=dates, method=own)
+    named = _named(traded, features, run, methods=[own])[own]
     if not len(named):
         return pd.DataFrame()
     return published.steps(
         [named],
-        formation,
-        later,
+        *_closes(traded, dates),
         honest=honest[own][0],
         terms=terms_of(run.backtest, universe.prices),
         resamples=run.backtest.resamples,
@@ -276,20 +275,23 @@ def _steps(
     )
 
 
-def _published_inputs(
-    traded: Traded, features: Features | Readings, run: Run, *, dates: Windows, method: str
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Take formation closes, later closes, and all pairs inside a method's clusters."""
+def _named(
+    traded: Traded, features: Features | Readings, run: Run, *, methods: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Name all pairs inside each method's clusters."""
+    months = run.benchmark.past_months
     labels = clusterings(
-        traded.past,
-        features,
-        traded.similarity,
-        past_months=run.benchmark.past_months,
-        seed=run.seed,
+        traded.past, features, traded.similarity, past_months=months, seed=run.seed
     )
+    return {
+        name: published.pairs_within(labels[one_of("method", name, labels)]) for name in methods
+    }
+
+
+def _closes(traded: Traded, dates: Windows) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take the closes of the formation window and those of the trading window."""
     formation = traded.past.between(*dates.formation).prices[traded.tickers]
-    later = traded.future.between(*dates.trade).prices[traded.tickers]
-    return formation, later, published.pairs_within(labels[one_of("method", method, labels)])
+    return formation, traded.future.between(*dates.trade).prices[traded.tickers]
 
 
 def run_published(
@@ -322,10 +324,9 @@ def run_published(
     features = with_controls(universe, readings(features), names)
     traded = tradable(universe, features, run, dates=dates, methods=names)
     trade = published.trade_paper if protocol == "paper" else published.trade_revised
-    books = {}
-    for name in traded.similarity:
-        formation, later, named = _published_inputs(traded, features, run, dates=dates, method=name)
-        books[name] = [trade([named], formation, later)]
+    formation, later = _closes(traded, dates)
+    named = _named(traded, features, run, methods=list(traded.similarity))
+    books = {name: [trade([mine], formation, later)] for name, mine in named.items()}
     scores = pairs.scores(books, resamples=run.backtest.resamples, seed=run.seed)
     made = made_of(universe, features, run, dates=dates, tickers=traded.tickers)
     warnings = [f"--protocol {protocol} {published.LABEL}.", *pairs.warnings(scores)]

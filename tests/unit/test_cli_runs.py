@@ -125,6 +125,10 @@ def test_controls_and_industry_codes_are_traded(universe, features, monkeypatch)
             ["backtest", "--formation", "2013-01-01:2014-12-31", "--step", "21"],
             "--step: not read with --formation",
         ),
+        (
+            ["backtest", "--protocol", "paper", "--config", "mine.toml"],
+            "backtest.cost_bps: not read with --protocol paper: take it out of mine.toml",
+        ),
         (["tune", "--ledger", "mine.jsonl"], "--ledger: not read with no --open"),
         (["backtest", "--ledger", "."], '"." is a folder: name a file'),
     ],
@@ -133,6 +137,7 @@ def test_what_nobody_would_read_is_refused_before_the_work(
     argv, says, capsys, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text("[backtest]\ncost_bps = 5.0\nresamples = 20\n")
     assert call(*argv) == 2
     said = capsys.readouterr()
     assert says in said.err.replace("\n", " ") and said.out == ""
