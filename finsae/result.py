@@ -162,8 +162,9 @@ def _grid(scores: pd.DataFrame, by: str, *, head: str, caption: str) -> Grid:
 def _first_of(metrics: pd.Series) -> list[str]:
     """Take the metrics that matter most, as many as a notebook has room for."""
     found = list(dict.fromkeys(metrics.astype(str)))
-    known = [metric for metric in FIRST if metric in found]
-    return [*known, *(metric for metric in found if metric not in known)][:COLUMNS]
+    named = [metric for metric in found if metric in METRICS] or found
+    first = [metric for metric in FIRST if metric in named]
+    return [*first, *(metric for metric in named if metric not in first)][:COLUMNS]
 
 
 def _metric(name: str) -> Metric:

@@ -100,11 +100,12 @@ def _lacking(found: Found, leg: str) -> str:
 def _without(found: Found) -> str:
     other = found["counterfactual"]
     before, after = (other["peers"][when] for when in ("before", "after"))
-    gone = ", ".join(peer for peer in before if peer not in after) or "nobody"
-    come = ", ".join(peer for peer in after if peer not in before) or "nobody"
+    gone = [peer for peer in before if peer not in after]
+    come = [peer for peer in after if peer not in before]
+    moved = f"{', '.join(come)} instead of {', '.join(gone)}" if gone else "the same companies"
     return (
         f"Without {'; '.join(_labels(other['features']))}: similarity {other['similarity']:.3f}; "
-        f"of {found['a']}'s {len(before)} peers {gone} would go, and {come} come."
+        f"among {found['a']}'s {len(before)} peers {moved}."
     )
 
 

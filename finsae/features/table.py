@@ -187,7 +187,7 @@ class Features(Shown):
         companies, count = self.matrix.shape
         each = np.median(np.diff(self.matrix.indptr)) if companies else 0
         made = dict(self.provenance.get("reading", {}))
-        how = ", ".join(f"{name} {value}" for name, value in made.items())
+        how = ", ".join(f"{name} = {value}" for name, value in made.items())
         lines = [
             f"Features of {companies:,} companies: {count:,}, of which a company has {each:,.0f} "
             "(median)"

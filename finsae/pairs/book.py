@@ -84,7 +84,7 @@ class Backtest(Shown):
         days, trades = self.returns.index, self.trades
         lines = [
             f"Backtest of {len(self.pairs):,} pairs: {len(trades):,} positions in "
-            f"{self.windows:,} windows",
+            f"{self.windows:,} window{'s' if self.windows > 1 else ''}",
             f"{len(days):,} days"
             + (f", {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}." if len(days) else "."),
             f"Sum of daily returns on committed capital: {self.returns['gross'].sum():+.2%} before "
@@ -94,11 +94,16 @@ class Backtest(Shown):
         if self.empty:
             lines.append(f"In {len(self.empty):,} windows no pair was selected.")
         rows = [
-            (reason, len(ended), _percent((ended["net"] > 0).mean()), ended["days"].mean(),
-             _percent(ended["net"].mean(), 2))
+            (
+                reason,
+                len(ended),
+                _number(100 * (ended["net"] > 0).mean(), 0),
+                _number(ended["days"].mean(), 1),
+                _number(100 * ended["net"].mean(), 2),
+            )
             for reason, ended in trades.groupby("reason", sort=True)
-        ]  # fmt: skip
-        columns = ["closed because", "positions", "with a profit", "days, mean", "net, mean"]
+        ]
+        columns = ["closed because", "positions", "with a profit, %", "days, mean", "net, mean, %"]
         grid = Grid("Positions; profit after costs, of a pair's capital", columns, rows)
         return View(lines, [grid] if rows else [])
 
@@ -203,8 +208,8 @@ class Book:
         return self.pairs.index.get_indexer(pd.Index(self.trades["pair"]))
 
 
-def _percent(share: float, digits: int = 0) -> Cell:
-    return Cell(f"{100 * share:z.{digits}f} %", number=True)
+def _number(value: float, digits: int) -> Cell:
+    return Cell(f"{value:z.{digits}f}", number=True)
 
 
 def _employed(returns: pd.DataFrame) -> pd.DataFrame:
