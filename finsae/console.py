@@ -10,10 +10,7 @@ from rich.table import Table
 
 from finsae.explain.scores import METRICS as EXPLANATIONS
 from finsae.methods import BASELINES, CENTRED, CONTROLS, SCHEMES, in_order, label
-from finsae.report.metrics import CLUSTERS, MONEY, PEERS
-from finsae.report.summary import interval
-
-METRICS = {**PEERS, **CLUSTERS, **MONEY}
+from finsae.metrics import METRICS, interval
 
 
 def score_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:

@@ -12,6 +12,9 @@ import pandas as pd
 
 from finsae.artefact import SEAL, check_seal, reading, replacing, seal
 from finsae.checks import DataError
+from finsae.markup import Cell, Grid, Shown, View
+from finsae.methods import in_order, label
+from finsae.metrics import METRICS, Metric, interval
 from finsae.store import alone, plain, write_json, write_table
 
 SCORE_COLUMNS = ("method", "metric", "value", "low", "high", "n", "interval", "versus")
@@ -22,9 +25,16 @@ SCORES = "scores.json"
 SUSPICIOUS = 3.0
 """A Sharpe ratio of a daily pairs book beyond which an error is likelier than an opportunity."""
 
+FIRST = (
+    "peer_r2", "peer_correlation", "sharpe_net", "coverage_adjusted", "hedged_variance",
+    "sharpe_gross", "return_annual", "placebo_percentile",
+)  # fmt: skip
+"""Metrics that a notebook shows before others."""
+COLUMNS = 4
+
 
 @dataclass(frozen=True)
-class Result:
+class Result(Shown):
     """A run's outcome.
 
     Attributes
@@ -86,6 +96,27 @@ class Result:
                     "make it again with finsae demo --out"
                 ) from None
 
+    def _view(self) -> View:
+        scores = self.scores
+        if scores.empty:
+            return View(["Result without scores", *_listed(self.tables)])
+        versus = scores["versus"].fillna("").astype(str)
+        plain, paired = scores[versus == ""], scores[versus != ""]
+        kinds = ", ".join(sorted(set(scores["interval"].dropna()) - {""}))
+        lines = [
+            f"Scores of {plain['method'].nunique()} methods by {plain['metric'].nunique()} "
+            f"metrics; with 95 % intervals ({kinds or 'none'})",
+            *_listed(self.tables),
+        ]
+        grids = [_grid(plain, "method", head="method", caption="Scores")] if len(plain) else []
+        if len(paired):
+            first = in_order(paired["method"])[0]
+            mine = paired[paired["method"] == first]
+            words = {"head": f"{label(first)} minus", "caption": "Paired differences"}
+            grids.append(_grid(mine, "versus", **words))
+            lines.append("A difference whose interval covers 0 is no difference.")
+        return View(lines, grids)
+
     @classmethod
     def _read(cls, source: Path) -> Result:
         content = json.loads((source / SCORES).read_text())
@@ -101,6 +132,49 @@ class Result:
         scores[numbers] = scores[numbers].astype(float)
         tables = {name: pd.read_parquet(file) for name, file in files.items() if file.is_file()}
         return cls(scores, tables, content["provenance"])
+
+
+def _listed(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    return [f"Tables: {', '.join(tables)}."] if tables else []
+
+
+def _grid(scores: pd.DataFrame, by: str, *, head: str, caption: str) -> Grid:
+    """One row per name of column `by`, one column per metric.
+
+    Other columns of the scores, such as the regime of a probe, tell rows apart too.
+    """
+    metrics = _first_of(scores["metric"])
+    keys = [str(name) for name in scores if name not in SCORE_COLUMNS]
+    keys = [name for name in keys if not pd.api.types.is_numeric_dtype(scores[name])]
+    order = {name: place for place, name in enumerate(in_order(scores[by]))}
+    rows: dict[tuple[str, ...], dict[str, Cell]] = {}
+    for row in scores[scores["metric"].isin(metrics)].to_dict("records"):
+        key = (*(str(row[name]) for name in keys), str(row[by]))
+        rows.setdefault(key, {})[str(row["metric"])] = _written(row, signed=by == "versus")
+    listed = list(rows) if keys else sorted(rows, key=lambda key: order[key[-1]])
+    cells = [
+        [*key[:-1], label(key[-1]), *(rows[key].get(metric, "") for metric in metrics)]
+        for key in listed
+    ]
+    return Grid(caption, [*keys, head, *(_metric(name).name for name in metrics)], cells)
+
+
+def _first_of(metrics: pd.Series) -> list[str]:
+    """Take the metrics that matter most, as many as a notebook has room for."""
+    found = list(dict.fromkeys(metrics.astype(str)))
+    named = [metric for metric in found if metric in METRICS] or found
+    first = [metric for metric in FIRST if metric in named]
+    return [*first, *(metric for metric in named if metric not in first)][:COLUMNS]
+
+
+def _metric(name: str) -> Metric:
+    return METRICS.get(name, Metric(name, ""))
+
+
+def _written(row: Mapping[Any, Any], *, signed: bool = False) -> Cell:
+    metric = _metric(str(row["metric"]))
+    scaled = {end: row[end] * metric.scale for end in ("value", "low", "high")}
+    return Cell(interval(scaled, signed=signed, digits=metric.digits), number=True)
 
 
 def _tables(folder: Path) -> list[str]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from finsae.checks import DataError
 from finsae.filings import by_year, known_by
+from finsae.markup import Grid, Shown, View
 
 COMPANY_COLUMNS = ("name", "sic", "cik", "date", "description")
 REPAIR_COLUMNS = ("ticker", "date", "kind", "factor", "action")
@@ -20,6 +21,7 @@ REPAIR_COLUMNS = ("ticker", "date", "kind", "factor", "action")
 Mender = Callable[[pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]]
 """Price hygiene: raw closes to mended ones and the log of what was done."""
 RESCALED_BY = 5  # closes up to the cut whose ratio carries later closes to the past's scale
+EXAMPLES = 3  # companies that a notebook shows
 
 
 class Cut(NamedTuple):
@@ -30,7 +32,7 @@ class Cut(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Universe:
+class Universe(Shown):
     """Companies with descriptions and prices.
 
     Attributes
@@ -109,6 +111,22 @@ class Universe:
         facts = dict(provenance or {})
         months = monthly_returns(closes) if monthly is None else monthly[known]
         return cls(table, closes, months, repairs, facts, filings, raw, mender)
+
+    def _view(self) -> View:
+        days, many = self.companies["date"].dropna(), len(self.companies)
+        known = f", the last of {days.max():%Y-%m-%d}" if len(days) else ""
+        told = self.filings is not None and f"; {len(self.filings):,} filings in all"
+        lines = [f"{many:,} companies with descriptions{known}{told or ''}"]
+        for kind, table in (("Daily closes", self.prices), ("Monthly returns", self.monthly)):
+            if len(table):
+                ends = f"{table.index[0]:%Y-%m-%d} to {table.index[-1]:%Y-%m-%d}"
+                lines.append(f"{kind} of {table.shape[1]:,} companies, {ends}.")
+        if len(self.repairs):
+            lines.append(f"Price hygiene logged {len(self.repairs):,} rows: see repairs.")
+        columns = ["name", "sic", "date", "description"]
+        first = self.companies.head(EXAMPLES)[columns].itertuples()
+        grid = Grid(f"The first of {many:,}", ["company", *columns], list(first))
+        return View(lines, [grid] if many else [])
 
     def described(self, date: str | pd.Timestamp) -> Universe:
         """Give the companies as they were described at a date; prices are not touched.

@@ -72,7 +72,7 @@ def _print_scores(scores: pd.DataFrame, by_year: pd.DataFrame) -> None:
 
 def _cells(rows: pd.DataFrame, *, signed: bool = False) -> list[str]:
     """Write the metrics of one clustering, each with its interval."""
-    from finsae.report.summary import interval
+    from finsae.metrics import interval
 
     cells = []
     for metric in COLUMNS:

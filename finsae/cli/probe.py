@@ -41,7 +41,7 @@ def probe(
 def _print_normal(scores: pd.DataFrame) -> None:
     """AUC of every method with all training companies."""
     from finsae.console import escape, text_table
-    from finsae.report.summary import interval
+    from finsae.metrics import interval
 
     table = text_table("All training companies", "probe of", "AUC")
     values = scores[(scores["regime"] == "normal") & (scores["versus"] == "")]
@@ -68,7 +68,7 @@ def _print_regimes(scores: pd.DataFrame, own: str) -> None:
 def _print_differences(scores: pd.DataFrame, own: str) -> None:
     """Paired differences, and how many of the tasks are won."""
     from finsae.console import escape, text_table
-    from finsae.report.summary import interval
+    from finsae.metrics import interval
 
     table = text_table("Paired differences of AUC", "regime", "difference", "AUC", "wins, %")
     paired = scores[scores["versus"] != ""]

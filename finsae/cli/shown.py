@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,11 +9,11 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from finsae.console import METRICS, escape, text_table
+from finsae.console import escape, text_table
+from finsae.markup import MARKED
 from finsae.methods import in_order, label
-from finsae.report.summary import interval
+from finsae.metrics import METRICS, interval
 
-MARK = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
 STYLE = "bold black on yellow"
 Shown = Text | Table | str
 
@@ -24,7 +23,7 @@ def marked(text: str, colour: bool) -> Text:
     if not colour:
         return Text(text)
     shown = Text()
-    for number, part in enumerate(MARK.split(text)):
+    for number, part in enumerate(MARKED.split(text)):
         shown.append(part, style=STYLE if number % 2 else None)
     return shown
 

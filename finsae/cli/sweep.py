@@ -93,7 +93,7 @@ def show(result: Result) -> None:
     """Print the table in the order run, and what the best of it is worth."""
     from finsae.console import escape, text_table
     from finsae.methods import label
-    from finsae.report.summary import interval
+    from finsae.metrics import interval
 
     table = text_table(None, "configuration", "method", "net Sharpe", "trades")
     rows = result.tables["sweep"].to_dict("records")

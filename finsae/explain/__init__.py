@@ -1,5 +1,7 @@
 """What a feature means, and why two companies are alike, with the words that say so."""
 
+from finsae.explain import answers
+from finsae.explain.answers import Answer
 from finsae.explain.cluster import cluster_name, explain_cluster
 from finsae.explain.contrast import contrast, difference
 from finsae.explain.pair import (
@@ -21,7 +23,9 @@ from finsae.explain.together import npmi
 from finsae.explain.words import word_pairs
 
 __all__ = [
+    "Answer",
     "SentenceView",
+    "answers",
     "carriers",
     "cluster_name",
     "company_row",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from finsae.explain.corpus import Corpus
 from finsae.explain.log_odds import PRIOR, log_odds
 from finsae.explain.quotes import quote_tokens
+from finsae.markup import Grid, Shown, View, quoted
 from finsae.store import progress
 
 IntArray = npt.NDArray[np.int64]
@@ -52,7 +53,7 @@ class Industry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Meaning:
+class Meaning(Shown):
     """What is known of a feature from the texts of some companies.
 
     Attributes
@@ -93,6 +94,24 @@ class Meaning:
             name: [item._asdict() for item in getattr(self, name)] if name in lists else value
             for name, value in asdict(self).items()
         }
+
+    def _view(self) -> View:
+        lines = [
+            f"Feature {self.id} fires on: {_words(self.words)}",
+            f"In the texts of {self.companies:,} companies, {self.density_companies:.0%} of those "
+            f"read, and on {self.density_tokens:.2%} of their tokens.",
+            f"Beside it: {_words(self.beside)}. Rarer beside it: {_words(self.against)}.",
+        ]
+        if self.industries:
+            told = (f"{i.name} {i.companies} of {i.of}" for i in self.industries)
+            lines.append(f"Commonest in: {'; '.join(told)}.")
+        rows = [(quote.ticker, quote.activation, quoted(quote.text)) for quote in self.quotes]
+        grid = Grid("Where it fires most", ["company", "activation", "in the text"], rows)
+        return View(lines, [grid] if rows else [])
+
+
+def _words(words: Sequence[Word]) -> str:
+    return ", ".join(word.word for word in words) or "no word"
 
 
 def stem(word: str) -> str:

@@ -11,6 +11,8 @@ import pandas as pd
 from scipy import sparse
 
 from finsae.checks import DataError
+from finsae.explain import answers
+from finsae.explain.answers import Answer
 from finsae.explain.places import spans_of, text_of
 from finsae.explain.quotes import quote_tokens, quote_word
 from finsae.features import Features
@@ -266,7 +268,7 @@ def feature_table(
     )
 
 
-def describe(features: Features, feature_id: int, *, top: int = 5) -> dict[str, Any]:
+def describe(features: Features, feature_id: int, *, top: int = 5) -> Answer:
     """Describe a feature by the companies that have most of it.
 
     Parameters
@@ -302,12 +304,13 @@ def describe(features: Features, feature_id: int, *, top: int = 5) -> dict[str, 
         for row in order
         if column[row] != 0
     ]
-    return {
+    found = {
         "id": feature_id,
         "label": features.names["label"].iloc[feature_id],
         "companies": int((column != 0).sum()),
         "strongest": strongest,
     }
+    return Answer(found, answers.feature)
 
 
 def evidence(features: Features, row: int, feature_id: int) -> str:

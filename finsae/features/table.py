@@ -17,17 +17,20 @@ from scipy import sparse
 from finsae.artefact import SEAL, check_seal, reading, replacing, seal, write_array
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
+from finsae.markup import Grid, Shown, View
 from finsae.store import alone, plain, read_parquet, write_json
 
 SCHEMA = 1  # raised when the files of a folder, or what they hold, change
 MATRIX, MADE = "features.npz", "provenance.json"
 LABELS = "labels.parquet"
 """File of labels made for a features folder (`finsae label`); they take the place of the names."""
+EXAMPLES, NAMED = 5, 4
+"""Companies that a notebook shows of a table, and features of each."""
 CODE_ARRAYS = ("values", "indices", "starts", "offsets", "spans")
 
 
 @dataclass(frozen=True)
-class Features:
+class Features(Shown):
     """What every company's description says, as one sparse row.
 
     Attributes
@@ -180,6 +183,25 @@ class Features:
                     f"make them again: finsae build-features --out {source}"
                 ) from None
 
+    def _view(self) -> View:
+        companies, count = self.matrix.shape
+        each = np.median(np.diff(self.matrix.indptr)) if companies else 0
+        made = dict(self.provenance.get("reading", {}))
+        how = ", ".join(f"{name} = {value}" for name, value in made.items())
+        lines = [
+            f"Features of {companies:,} companies: {count:,}, of which a company has {each:,.0f} "
+            "(median)"
+        ]
+        first = self.companies.head(EXAMPLES)
+        names = first.get("name", first.index)
+        rows = [
+            (ticker, name, _strongest(self, row))
+            for row, (ticker, name) in enumerate(zip(first.index, names, strict=True))
+        ]
+        columns = ["company", "name", "features it has most of, and few others have"]
+        grid = Grid(f"The first {len(rows)} of {companies:,}", columns, rows)
+        return View([*lines, *([f"Read with {how}."] if how else [])], [grid] if rows else [])
+
     @classmethod
     def _read(cls, source: Path) -> Features:
         made = dict(json.loads((source / MADE).read_text()))
@@ -189,6 +211,14 @@ class Features:
         companies = pd.read_parquet(source / "companies.parquet")
         names = _relabelled(pd.read_parquet(source / "names.parquet"), source / LABELS)
         return cls(matrix, companies, names, _load_codes(source / "codes"), made)
+
+
+def _strongest(features: Features, row: int) -> str:
+    """Name the features that a company has most of and few others have, if any has a name."""
+    own = features.matrix[[row]]
+    rare = features.names["idf"].to_numpy()[own.indices] * own.data
+    best = own.indices[np.argsort(-rare, kind="stable")[:NAMED]]
+    return "; ".join(str(label) for label in features.names["label"].iloc[best] if label)
 
 
 def _relabelled(names: pd.DataFrame, file: Path) -> pd.DataFrame:

@@ -11,12 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from finsae.checks import DataError
+from finsae.markup import Cell, Grid, Shown, View
 
 DAILY = ("gross", "costs", "fees", "traded", "held", "net_held", "cash", "shares_y", "shares_x")
 
 
 @dataclass(frozen=True)
-class Backtest:
+class Backtest(Shown):
     """What a book earned.
 
     Attributes
@@ -78,6 +79,33 @@ class Backtest:
             windows=sum(book.windows for book in windows),
             empty={day: words for book in windows for day, words in book.empty.items()},
         )
+
+    def _view(self) -> View:
+        days, trades = self.returns.index, self.trades
+        lines = [
+            f"Backtest of {len(self.pairs):,} pairs: {len(trades):,} positions in "
+            f"{self.windows:,} window{'s' if self.windows > 1 else ''}",
+            f"{len(days):,} days"
+            + (f", {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}." if len(days) else "."),
+            f"Sum of daily returns on committed capital: {self.returns['gross'].sum():+.2%} before "
+            f"costs, {self.returns['net'].sum():+.2%} after. This is one path: "
+            "finsae.pairs.scores has Sharpe ratios with their intervals.",
+        ]
+        if self.empty:
+            lines.append(f"In {len(self.empty):,} windows no pair was selected.")
+        rows = [
+            (
+                reason,
+                len(ended),
+                _number(100 * (ended["net"] > 0).mean(), 0),
+                _number(ended["days"].mean(), 1),
+                _number(100 * ended["net"].mean(), 2),
+            )
+            for reason, ended in trades.groupby("reason", sort=True)
+        ]
+        columns = ["closed because", "positions", "with a profit, %", "days, mean", "net, mean, %"]
+        grid = Grid("Positions; profit after costs, of a pair's capital", columns, rows)
+        return View(lines, [grid] if rows else [])
 
 
 @dataclass(frozen=True)
@@ -178,6 +206,10 @@ class Book:
     def _traded(self) -> NDArray[np.intp]:
         """Place of each trade's pair."""
         return self.pairs.index.get_indexer(pd.Index(self.trades["pair"]))
+
+
+def _number(value: float, digits: int) -> Cell:
+    return Cell(f"{value:z.{digits}f}", number=True)
 
 
 def _employed(returns: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError
-from finsae.explain import carriers, company_row, leave_out, shared_features
+from finsae.explain import Answer, answers, carriers, company_row, leave_out, shared_features
 from finsae.explain.search import along, basket, labelled
 from finsae.features import Features
 from finsae.pipeline.methods import weighted
@@ -42,7 +42,7 @@ def all_peers(features: Features, k: int = 10) -> pd.DataFrame:
 
 def company_peers(
     features: Features, ticker: str, k: int = 10, *, without: Sequence[int] = ()
-) -> dict[str, Any]:
+) -> Answer:
     """Find a company's nearest peers and the features that carry each similarity.
 
     Parameters
@@ -71,12 +71,13 @@ def company_peers(
     similarity = cosine_to(known.matrix, company_row(known, ticker), known.companies.index)
     nearest = _nearest(similarity, [ticker], k)
     because = shared_features(known, ticker, nearest.index.tolist(), top=CARRIERS)
-    return {"ticker": ticker, "peers": _listed(nearest, because)}
+    found = {"ticker": ticker, "peers": _listed(nearest, because)}
+    return Answer(found, answers.peers)
 
 
 def basket_peers(
     features: Features, tickers: Sequence[str], weights: Sequence[float] | None = None, k: int = 10
-) -> dict[str, Any]:
+) -> Answer:
     """Find the companies most like a basket, such as a portfolio, that are not in it.
 
     Parameters
@@ -116,10 +117,11 @@ def basket_peers(
     }
     for peer in found:
         peer["members"] = {member: float(part[peer["ticker"]]) for member, part in own.items()}
-    return {"basket": dict(zip(tickers, shares.tolist(), strict=True)), "peers": found}
+    weighed = dict(zip(tickers, shares.tolist(), strict=True))
+    return Answer({"basket": weighed, "peers": found}, answers.peers)
 
 
-def axis_peers(features: Features, ticker: str, query: str, k: int = 10) -> dict[str, Any]:
+def axis_peers(features: Features, ticker: str, query: str, k: int = 10) -> Answer:
     """Find a company's peers on one axis: by the features that a query matches, and no others.
 
     The axis has the features that fire on the query (see `finsae.pipeline.query`) and those with
@@ -159,13 +161,14 @@ def axis_peers(features: Features, ticker: str, query: str, k: int = 10) -> dict
     kept[axis] = 1
     because = shared_features(known.weighted(kept), ticker, nearest.index.tolist(), top=CARRIERS)
     told = known.names.loc[order, ["label", "companies"]].reset_index(names="id").to_dict("records")
-    return {
+    found = {
         "ticker": ticker,
         "on": query,
         "of": len(axis),
         "axis": plain(told),
         "peers": _listed(nearest, because),
     }
+    return Answer(found, answers.peers)
 
 
 def _nearest(similarity: pd.Series, left_out: Sequence[str], k: int) -> pd.Series:

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from finsae.checks import DataError, one_of
+from finsae.explain import Answer, answers
 from finsae.explain.places import WORD, Places, places
 from finsae.explain.sentences import quote_of
 from finsae.features import Features, idf
@@ -46,7 +47,7 @@ def changes(
     until: int | None = None,
     top: int = 10,
     least: float = LEAST,
-) -> dict[str, Any]:
+) -> Answer:
     """Say what changed in a company's features between two of its filings.
 
     The two texts are compared sentence by sentence; one that has its like in the other text (the
@@ -112,7 +113,7 @@ def changes(
     for kind in ("gained", "lost", "strengthened", "weakened"):
         ids = [i for i in order if kinds[i] == kind and abs(change[i]) >= max(least, TINY)][:top]
         found[kind] = [_feature(known, int(i), float(change[i]), (before, after)) for i in ids]
-    return dict(plain(found))
+    return Answer(plain(found), answers.changes)
 
 
 def _rows_of(panel: Features, company: str) -> pd.DataFrame:

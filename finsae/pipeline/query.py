@@ -13,7 +13,7 @@ from scipy import sparse
 
 from finsae.activations import collect
 from finsae.checks import DataError
-from finsae.explain import carriers, contributions
+from finsae.explain import Answer, answers, carriers, contributions
 from finsae.explain.places import WORD, places
 from finsae.explain.search import quote_for
 from finsae.explain.words import by_word
@@ -104,7 +104,7 @@ def query_row(features: Features, query: str) -> tuple[sparse.csr_array, Feature
     return row, read
 
 
-def search(features: Features, query: str, k: int = 10) -> dict[str, Any]:
+def search(features: Features, query: str, k: int = 10) -> Answer:
     """Rank companies by how much they say of a query, and show which features say so.
 
     The query is read as if it were a description, by the same model and autoencoder, and compared
@@ -158,12 +158,13 @@ def search(features: Features, query: str, k: int = 10) -> dict[str, Any]:
         for ticker, own in zip(tickers, parts, strict=True)
     ]
     names = names.assign(weight=np.sort(row.data)[::-1])
-    return {
+    answer = {
         "query": query,
         "words": known_words(features, query),
         "features": plain(names.to_dict("records")),
         "companies": found,
     }
+    return Answer(answer, answers.search)
 
 
 def query_words(query: str) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 from finsae import explain as reasons
 from finsae.checks import DataError, nearest, one_of
 from finsae.cluster import major_group_name
+from finsae.explain import Answer, answers
 from finsae.explain.cluster import explain_cluster
 from finsae.explain.contrast import contrast, difference
 from finsae.explain.sentences import NOWHERE, sentence_view
@@ -29,7 +30,7 @@ SENTENCE_PAIRS = 3
 
 def explain_pair(
     features: Features, a: str, b: str, *, top: int = 8, without: Sequence[int] = (), k: int = 10
-) -> dict[str, Any]:
+) -> Answer:
     """Say why two companies are alike; the contributions sum to the similarity.
 
     Parameters
@@ -87,7 +88,7 @@ def explain_pair(
         "b": plain(reasons.unshared(known, b, a, top=ONLY).to_dict("records")),
     }
     found["counterfactual"] = counterfactual(features, a, b, without, k=k) if len(without) else None
-    return found
+    return Answer(found, answers.pair)
 
 
 def _by_text(known: Features, a: str, b: str) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def counterfactual(
 
 def why_cluster(
     features: Features, label: str, *, labels: pd.Series | None = None, top: int = 8
-) -> dict[str, Any]:
+) -> Answer:
     """Say why the companies of a cluster are together (see `finsae.explain.explain_cluster`).
 
     Parameters
@@ -191,7 +192,7 @@ def why_cluster(
     for item in found["industries"]:
         group = item["major_group"]
         item["name"] = major_group_name(group) if group else "without a code"
-    return {"label": chosen, **plain(found)}
+    return Answer({"label": chosen, **plain(found)}, answers.cluster)
 
 
 def own_clusters(features: Features) -> pd.Series:

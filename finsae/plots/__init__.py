@@ -7,7 +7,7 @@ itself. Colours are Okabe and Ito's; a second channel (dash, symbol, filling) re
 """
 
 from finsae.plots.companies import company_map, contributions, heat_map
-from finsae.plots.health import density, layers
+from finsae.plots.health import density, layer_distances, layers
 from finsae.plots.money import (
     cost_levels,
     equity,
@@ -30,6 +30,7 @@ __all__ = [
     "equity",
     "exposure",
     "heat_map",
+    "layer_distances",
     "layers",
     "leaderboard",
     "monthly_returns",

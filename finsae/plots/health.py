@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from finsae.plots.spec import Axis, Bars, Figure, Panel
+from finsae.plots.spec import Axis, Bars, Cells, Figure, Panel
 from finsae.plots.style import OKABE_ITO
 
 
@@ -72,4 +75,47 @@ def layers(health: pd.DataFrame) -> Figure:
             )
         ],
         height=300,
+    )
+
+
+def layer_distances(
+    distance: npt.ArrayLike, *, layers: Sequence[int], tokens: int, theta: float | None = None
+) -> Figure:
+    """Draw how differently two layers of a model point at the same token.
+
+    Parameters
+    ----------
+    distance : array, layers x layers
+        Mean angle over pi, as from `finsae.sae.groups.layer_distances`: 0 the same direction.
+    layers : sequence of int
+        Their numbers.
+    tokens : int
+        Tokens behind the distances.
+    theta : float, optional
+        Bound on the distances inside a group, for the reading.
+    """
+    values = np.array(distance, dtype=float)
+    written = [["" if i == j else f"{v:.2f}" for j, v in enumerate(row)]
+               for i, row in enumerate(values)]  # fmt: skip
+    apart = np.where(np.eye(len(values), dtype=bool), np.nan, values)
+    names = [str(layer) for layer in layers]
+    bound = "" if theta is None else f" Groups keep their largest below {theta:g} on average."
+    told = "; ".join(
+        f"{names[i]} and {names[j]}: {values[i, j]:.2f}"
+        for i, j in zip(*np.triu_indices_from(values, 1), strict=True)
+    )
+    title = "Neighbouring layers point alike, distant ones do not"
+    return Figure(
+        title=title,
+        reading=f"Mean angle between two layers at the same token, over pi: 0 is one direction, "
+        f"0.5 a right angle.{bound} n = {tokens:,} tokens.",
+        alt=f"{title}. Distances of layers {told}.",
+        panels=[
+            Panel(
+                Axis("layer", "names", names=names),
+                Axis("layer", "names", names=names, turned=True),
+                [Cells(apart, "angle over pi (no unit)", written=written)],
+            )
+        ],
+        height=360,
     )

@@ -74,6 +74,15 @@ def svg(figure: Figure, *, width: float = 7.0, titled: bool = True) -> str:
     return text[text.index("<svg") :]
 
 
+def png(figure: Figure, *, width: float, dots: int) -> bytes:
+    """Return a figure as PNG: the same bytes for the same figure."""
+    target = io.BytesIO()
+    with _styled():
+        drawn = draw(figure, width=width)
+        drawn.savefig(target, format="png", dpi=dots, metadata={"Software": None})
+    return target.getvalue()
+
+
 @contextmanager
 def _styled() -> Iterator[None]:
     with matplotlib.rc_context(), warnings.catch_warnings():

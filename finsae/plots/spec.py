@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -203,10 +204,19 @@ class Figure:
 
         return svg(self, width=width, titled=titled)
 
+    def png(self, *, width: float = 7.0, dots: int = 110) -> bytes:
+        """Return what `matplotlib` draws as PNG, with so many dots to an inch."""
+        from finsae.plots.paper import png
+
+        return png(self, width=width, dots=dots)
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - Jupyter's protocol
-        """Show itself in a notebook: for the screen where plotly is known, else as on paper."""
+        """Show itself in a notebook: for the screen where plotly is known, else as on paper.
+
+        A PNG is what is shown everywhere a notebook is, GitHub included; an SVG is not.
+        """
         return {
             "application/vnd.plotly.v1+json": json.loads(self.plotly().to_json()),
-            "image/svg+xml": self.svg(),
+            "image/png": b64encode(self.png()).decode(),
             "text/plain": self.alt,
         }

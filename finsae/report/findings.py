@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from finsae import plots
+from finsae.markup import Cell
 from finsae.methods import in_order, label
-from finsae.report.metrics import CLUSTERS, PEERS, Metric
-from finsae.report.parts import Cell, Part, Row, Section, Words, figure, table
+from finsae.metrics import CLUSTERS, PEERS, Metric, interval
+from finsae.report.parts import Part, Row, Section, Words, figure, table
 from finsae.report.summary import (
     differences,
-    interval,
     leading,
     levels,
     records,

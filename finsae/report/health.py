@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from finsae import plots
+from finsae.markup import Cell
 from finsae.methods import label
-from finsae.report.parts import Cell, Part, Section, Words, figure, table
+from finsae.report.parts import Part, Section, Words, figure, table
 from finsae.result import Result
 
 TITLE = "Health of the autoencoder"

@@ -6,13 +6,11 @@ import pandas as pd
 
 from finsae import plots
 from finsae.methods import label
+from finsae.metrics import HEDGING, has_interval, interval
 from finsae.report.findings import difference_table, score_table
-from finsae.report.metrics import HEDGING
 from finsae.report.parts import Part, Row, Section, Words, figure, table
 from finsae.report.summary import (
     differences,
-    has_interval,
-    interval,
     leading,
     levels,
     records,

@@ -6,10 +6,10 @@ import pandas as pd
 
 from finsae import plots
 from finsae.methods import label
+from finsae.metrics import MONEY, interval
 from finsae.report.findings import difference_table, scored
-from finsae.report.metrics import MONEY
 from finsae.report.parts import Part, Section, Words, figure, table
-from finsae.report.summary import differences, interval, levels, records
+from finsae.report.summary import differences, levels, records
 from finsae.result import SUSPICIOUS, Result
 
 TITLE = "What trading the pairs earned"

@@ -12,17 +12,16 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from finsae import plots
+from finsae.markup import Cell, marked
 from finsae.report.companies import industry
 from finsae.report.parts import (
     FILTERS,
-    Cell,
     Part,
     Section,
     Table,
     Texts,
     Words,
     figure,
-    marked,
     table,
 )
 from finsae.report.summary import records

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from finsae import plots
+from finsae.markup import Cell, cell
 from finsae.plots.spec import Cells
-
-MARKED = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
-
 
 LETTERS = 140  # of a table's, that fit into a line on paper
 PRINTED = 2  # figures of one place that are printed one below the other
@@ -106,13 +103,6 @@ class Row:
             for layer in panel.layers
         ]
         return all(isinstance(layer, Cells) for layer in layers)
-
-
-class Cell(NamedTuple):
-    """What a table shows in one place; numbers stand to the right."""
-
-    text: str | Markup
-    number: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,33 +215,6 @@ def table(
     rows = [[cell(value) for value in row] for row in shown.itertuples(index=False)]
     csv = (shown if data is None else data).to_csv(index=False, lineterminator="\n")
     return Table(name, caption, [str(column) for column in shown.columns], rows, csv, folded)
-
-
-def cell(value: Any) -> Cell:  # noqa: ANN401 - whatever a frame holds
-    """Write a value: numbers rounded, dates as days, a dash for what is missing."""
-    if isinstance(value, Cell):
-        return value
-    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
-        return Cell("-")
-    if isinstance(value, pd.Timestamp):
-        return Cell(value.strftime("%Y-%m-%d"))
-    if pd.api.types.is_bool(value):
-        return Cell("yes" if value else "no")
-    if pd.api.types.is_integer(value):
-        return Cell(f"{value:,}", number=True)
-    if pd.api.types.is_float(value):
-        return Cell(f"{value:,.3f}", number=True)
-    return Cell(value if isinstance(value, Markup) else str(value))
-
-
-def marked(text: str) -> Markup:
-    """Turn evidence into HTML: ``[[word]]`` is marked, everything else stays text."""
-    parts = MARKED.split(text)
-    pieces = [
-        Markup("<mark>{}</mark>").format(part) if i % 2 else escape(part)
-        for i, part in enumerate(parts)
-    ]
-    return Markup("").join(pieces)
 
 
 def joined(text: str) -> str:

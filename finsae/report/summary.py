@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from finsae.methods import in_order, label
+from finsae.metrics import has_interval, interval, known
 from finsae.result import SUSPICIOUS
-
-
-def interval(row: Mapping[str, Any], *, signed: bool = False, digits: int = 3) -> str:
-    """Write a score with its interval, ``0.431 [0.402, 0.460]``.
-
-    Parameters
-    ----------
-    row : mapping
-        A row of the scores: value, low, high.
-    signed : bool
-        Show the sign of positive numbers too, as differences want it.
-    digits : int
-        Digits after the point.
-
-    Returns
-    -------
-    str
-        The value alone where there is no interval, "not available" where there is no value.
-    """
-    if not _known(row["value"]):
-        return "not available"
-    form = f"{'+' if signed else ''}z.{digits}f"  # z: what rounds to nothing has no sign
-    value, low, high = (f"{row[name]:{form}}" for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]" if has_interval(row) else value
-
-
-def has_interval(row: Mapping[str, Any]) -> bool:
-    """Whether a score has a value and both ends of its interval."""
-    return all(_known(row[name]) for name in ("value", "low", "high"))
 
 
 def separated(row: Mapping[str, Any]) -> bool:
@@ -157,8 +128,8 @@ def _pairs_lines(scores: pd.DataFrame) -> list[str]:
     rows = records(levels(scores, "sharpe_net"))
     if not rows:
         return ["No pairs backtest was part of this run."]
-    traded = [row for row in rows if _known(row["value"])]
-    idle = [label(row["method"]) for row in rows if not _known(row["value"])]
+    traded = [row for row in rows if known(row["value"])]
+    idle = [label(row["method"]) for row in rows if not known(row["value"])]
     lines = _sharpe_lines(traded) if traded else []
     if idle:
         lines.append(f"No trades, so no Sharpe ratio: {', '.join(idle)}.")
@@ -200,7 +171,3 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _paired(scores: pd.DataFrame) -> pd.Series[bool]:
     return scores["versus"].fillna("").astype(str) != ""
-
-
-def _known(value: Any) -> bool:  # noqa: ANN401 - a number, None or NaN
-    return value is not None and not math.isnan(float(value))

@@ -14,7 +14,7 @@ PACKAGE = Path(finsae.__file__).parent
 
 # A module may import names of the levels before its own, never of its own or a later one.
 LEVELS = [
-    {"checks", "store", "plugins", "config", "methods", "ledger", "filings"},
+    {"checks", "store", "plugins", "config", "methods", "metrics", "markup", "ledger", "filings"},
     {"artefact"},
     {"parts"},
     {"universe", "activations", "features", "result"},

@@ -1,5 +1,6 @@
 """Figures hold the tables' numbers, drawn the same on screen and on paper, and their words."""
 
+from base64 import b64decode
 from html import unescape
 
 import numpy as np
@@ -56,13 +57,16 @@ def figures(result, scores):
         "trades": plots.trades(tables["trades"], method="sae"),
         "density": plots.density(DENSITY),
         "layers": plots.layers(HEALTH),
+        "distances": plots.layer_distances(
+            [[0, 0.1, 0.3], [0.1, 0, 0.2], [0.3, 0.2, 0]], layers=[1, 2, 3], tokens=900, theta=0.2
+        ),
         "spread": plots.spread(Z, TRADES, pair=("AAA", "BBB"), start=START),
     }
 
 
 NAMES = ["leaderboard", "differences", "by_year", "walk", "map", "similarity", "correlation",
          "contributions", "equity", "costs", "rolling", "monthly", "exposure", "trades", "density",
-         "layers", "spread"]  # fmt: skip
+         "layers", "distances", "spread"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -203,7 +207,11 @@ def test_a_drawing_for_paper_is_always_the_same_and_needs_no_font(figures):
 def test_a_notebook_shows_the_figure_for_the_screen(figures):
     shown = figures["layers"]._repr_mimebundle_(include=None, exclude=None)
     assert shown["application/vnd.plotly.v1+json"]["data"][0]["type"] == "bar"
-    assert shown["image/svg+xml"].startswith("<svg") and shown["text/plain"]
+    drawn = b64decode(shown["image/png"])
+    assert drawn.startswith(b"\x89PNG") and len(drawn) < 60_000 and shown["text/plain"]
+    assert drawn == figures["layers"].png() and set(shown) == {
+        "application/vnd.plotly.v1+json", "image/png", "text/plain",
+    }  # fmt: skip
 
 
 def test_leaderboard_draws_the_intervals_in_the_house_order(scores):

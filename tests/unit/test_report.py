@@ -12,14 +12,14 @@ import pytest
 from report_run import EVIL, make_run
 
 from finsae.checks import DataError
+from finsae.markup import cell, marked
+from finsae.metrics import CLUSTERS, MONEY
 from finsae.report import build
 from finsae.report.companies import cards
 from finsae.report.findings import score_table
 from finsae.report.health import THESE, TRAINING, densities, measures
 from finsae.report.html import SECTIONS as SECTION_MAKERS
-from finsae.report.metrics import CLUSTERS, MONEY
 from finsae.report.pair import evidence
-from finsae.report.parts import cell, marked
 from finsae.result import Result
 
 SECTIONS = [

@@ -8,9 +8,10 @@ import pytest
 from report_run import EVIL, make_run
 
 from finsae.checks import DataError
+from finsae.markup import Cell
 from finsae.report import build
 from finsae.report.html import SECTIONS, render
-from finsae.report.parts import Cell, Figure, Row, table
+from finsae.report.parts import Figure, Row, table
 from finsae.result import Result
 
 INSTALL = re.escape('pip install "finsae[pdf]"')

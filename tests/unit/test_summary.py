@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finsae.report.summary import differences, interval, separated, summary_lines
+from finsae.metrics import interval
+from finsae.report.summary import differences, separated, summary_lines
 from finsae.result import SCORE_COLUMNS
 
 

@@ -1,8 +1,10 @@
-"""What every metric is called in print, what it means, and how many of its digits are shown."""
+"""What every metric is called in print, what it means, and how its values are written."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Metric(NamedTuple):
@@ -142,3 +144,41 @@ HEDGING: dict[str, Metric] = {
         1,
     ),
 }
+
+
+METRICS: dict[str, Metric] = {**PEERS, **CLUSTERS, **MONEY}
+"""All that a score's ``metric`` may be in a benchmark or a backtest."""
+
+
+def interval(row: Mapping[str, Any], *, signed: bool = False, digits: int = 3) -> str:
+    """Write a score with its interval, ``0.431 [0.402, 0.460]``.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of the scores: value, low, high.
+    signed : bool
+        Show the sign of positive numbers too, as differences want it.
+    digits : int
+        Digits after the point.
+
+    Returns
+    -------
+    str
+        The value alone where there is no interval, "not available" where there is no value.
+    """
+    if not known(row["value"]):
+        return "not available"
+    form = f"{'+' if signed else ''}z.{digits}f"  # z: what rounds to nothing has no sign
+    value, low, high = (f"{row[name]:{form}}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]" if has_interval(row) else value
+
+
+def has_interval(row: Mapping[str, Any]) -> bool:
+    """Whether a score has a value and both ends of its interval."""
+    return all(known(row[name]) for name in ("value", "low", "high"))
+
+
+def known(value: Any) -> bool:  # noqa: ANN401 - a number, None or NaN
+    """Whether a score is there: neither None nor NaN."""
+    return value is not None and not math.isnan(float(value))
