@@ -19,6 +19,7 @@ MARKED = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
 
 
 LETTERS = 140  # of a table's, that fit into a line on paper
+NARROW = 7  # columns of a table that has room for intervals beside their numbers
 PRINTED = 2  # figures of one place that are printed one below the other
 
 
@@ -139,6 +140,11 @@ class Table:
     kind: ClassVar[str] = "table"
 
     @property
+    def wide(self) -> bool:
+        """Whether intervals go below their numbers, so that all columns fit."""
+        return len(self.columns) > NARROW
+
+    @property
     def long(self) -> bool:
         """Whether the table gets a scroll bar of its own."""
         return len(self.rows) > 24
@@ -254,9 +260,11 @@ def marked(text: str) -> Markup:
     return Markup("").join(pieces)
 
 
-def joined(text: str) -> str:
+def joined(text: str) -> Markup:
     """Keep an interval on one line: ``0.43 [0.40, 0.46]`` is broken before its bracket only."""
-    return text.replace(", ", ",\u00a0")
+    value, bracket, ends = text.replace(", ", ",\u00a0").partition(" [")
+    form = Markup('{} <span class="interval">[{}</span>') if bracket else Markup("{}{}")
+    return form.format(value, ends)
 
 
 def base64(text: str) -> str:
