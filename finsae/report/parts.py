@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from base64 import b64encode
@@ -265,6 +266,11 @@ def joined(text: str) -> Markup:
     value, bracket, ends = text.replace(", ", ",\u00a0").partition(" [")
     form = Markup('{} <span class="interval">[{}</span>') if bracket else Markup("{}{}")
     return form.format(value, ends)
+
+
+def packed(text: str) -> str:
+    """Compress a text so that a script of the page can unpack it: gzip in base64."""
+    return b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def base64(text: str) -> str:

@@ -40,7 +40,7 @@ class Question(NamedTuple):
 
 QUESTIONS = {
     "peer_r2": Question("Best at explaining later returns", "a peer R² of {}"),
-    "peer_correlation": Question("Most alike in later returns", "a peer correlation of {}"),
+    "peer_correlation": Question("Peers that move together most", "a peer correlation of {}"),
 }
 """Metrics that the summary asks about, the headline first."""
 HEDGE = Question("Best hedge", "{} % of the median company's later variance removed", 1)
@@ -121,11 +121,15 @@ def _by_how_much(
     told = []
     if ahead:
         least = min(ahead, key=lambda lead: float(lead["value"]))
-        others = ", the best of those behind it" if level else ", the next"
-        told.append(f"over {label(least['versus'])}{others}, {_signed(least, question.digits)}")
+        place = "the best of those behind it" if level else "the next"
+        lead = interval(least, digits=question.digits)
+        told.append(f"It leads {label(least['versus'])}, {place}, by {lead}.")
     if level:
-        told.append(f"over those it is not separated from: {_named(level, question.digits)}")
-    return f"Its lead {'; '.join(told)}."
+        others = "the others" if ahead else "all others"
+        told.append(
+            f"Its leads over {others} are not separated from 0: {_named(level, question.digits)}."
+        )
+    return " ".join(told)
 
 
 def standing(rows: pd.DataFrame, paired: pd.DataFrame, method: str, digits: int = 3) -> list[str]:

@@ -47,8 +47,8 @@ def test_the_first_two_lines_say_who_is_best_by_how_much_and_with_what_uncertain
         "but not separated from SAE."
     )
     assert found[1] == (
-        "Its lead over SIC, the best of those behind it, +0.060 [+0.040, +0.080]; "
-        "over those it is not separated from: SAE +0.010 [-0.010, +0.030]."
+        "It leads SIC, the best of those behind it, by 0.060 [0.040, 0.080]. "
+        "Its leads over the others are not separated from 0: SAE +0.010 [-0.010, +0.030]."
     )
     assert "each company's 5 nearest peers" in found[2]
     assert found[3] == (
@@ -68,7 +68,7 @@ def test_a_method_above_all_others_is_said_to_be():
     rows = [r2("sae", 0.2, 0.1, 0.3), r2("sic", 0.1, 0.0, 0.2), r2("sae", 0.1, 0.02, 0.2, "sic")]
     found = lines(*rows)
     assert found[0].endswith("0.200 [0.100, 0.300], above all that it was compared with.")
-    assert found[1] == "Its lead over SIC, the next, +0.100 [+0.020, +0.200]."
+    assert found[1] == "It leads SIC, the next, by 0.100 [0.020, 0.200]."
 
 
 def test_who_was_not_compared_with_the_best_is_named():
