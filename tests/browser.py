@@ -15,6 +15,23 @@ from types import TracebackType
 from typing import Any, Self
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+WATCH = """(async () => {
+    const wait = () => new Promise((next) => setTimeout(next));
+    const seconds = () => performance.now() / 1000;
+    window.opened = {};
+    while (document.readyState !== "complete") await wait();
+    opened.loaded = seconds();
+    const plot = ".plot :is(.scatterlayer .trace, .barlayer .trace, .heatmaplayer image)";
+    while (!document.querySelector(plot)) await wait();
+    opened.drawn = seconds();
+    const find = document.getElementById("find");
+    find.value = %s;
+    find.dispatchEvent(new Event("input"));
+    while (!document.getElementById("card").textContent) await wait();
+    opened.answered = seconds();
+    while (!document.documentElement.dataset.ready) await wait();
+    opened.finished = seconds();
+})()"""
 ERRORS = {"Runtime.exceptionThrown", "Log.entryAdded"}
 
 
@@ -103,6 +120,33 @@ class Browser:
                 return
             time.sleep(0.1)
         raise TimeoutError(f"{page} did not load")
+
+    def opening(self, page: Path, *, find: str) -> dict[str, float]:
+        """Open a report; say after how many seconds it could be used.
+
+        Returns
+        -------
+        dict of str to float
+            Seconds since the navigation began: ``loaded``, ``drawn`` (its first figure),
+            ``answered`` (the search for `find`), ``finished`` (all figures drawn).
+        """
+        script = self("Page.addScriptToEvaluateOnNewDocument", source=WATCH % json.dumps(find))
+        self.open(page)
+        for _ in range(600):
+            if "finished" in (found := self.run("window.opened")):
+                break
+            time.sleep(0.1)
+        self("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
+        return dict(found)
+
+    def box(self, selector: str) -> dict[str, float]:
+        """Where a part of the page is, for `picture`."""
+        return dict(
+            self.run(
+                "(({ x, y, width, height }) => ({ x: x + scrollX, y: y + scrollY, width, height,"
+                f" scale: 1 }}))(document.querySelector({selector!r}).getBoundingClientRect())"
+            )
+        )
 
     def run(self, script: str) -> Any:
         """Evaluate JavaScript and return its value; a promise is awaited."""

@@ -18,7 +18,7 @@ def demo(
     from finsae.console import score_table
     from finsae.pipeline import run
     from finsae.report import build
-    from finsae.report.summary import summary_lines
+    from finsae.report.verdict import summary_lines
 
     writable(to)
     result = run(read_run(config))

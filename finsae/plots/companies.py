@@ -71,8 +71,8 @@ def company_map(
 
 
 HEAT_TITLES = {
-    "similarity": "Similarity of the descriptions, before the cut",
-    "correlation": "Correlation of monthly returns, after the cut",
+    "similarity": "Before the cut, the descriptions' similarity is {} on the average",
+    "correlation": "After the cut, the monthly returns' correlation is {} on the average",
 }
 
 
@@ -94,13 +94,14 @@ def heat_map(heat: pd.DataFrame, *, column: str) -> Figure:
     pairs = values[np.triu_indices_from(values, 1)]
     known = pairs[np.isfinite(pairs)]
     mean = f"{known.mean():.2f}" if len(known) else "not known"
+    title = HEAT_TITLES[column].format(mean)
     return Figure(
-        title=HEAT_TITLES[column],
+        title=title,
         reading=(
-            f"Mean over the cluster's {pairs.size} pairs: {mean}. A picture of "
-            f"one cluster, not a test. n = {len(order)} companies."
+            f"Over the cluster's {pairs.size} pairs. A picture of one cluster, not a test. "
+            f"n = {len(order)} companies."
         ),
-        alt=f"{HEAT_TITLES[column]}. Matrix of {len(order)} companies, mean {mean}.",
+        alt=f"{title}. Matrix of {len(order)} companies, the most similar next to one another.",
         panels=[
             Panel(
                 Axis("company", "names", names=order, small=True),

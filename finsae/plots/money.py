@@ -47,7 +47,9 @@ def equity(
         f"{falls[m].min():.1f} points"
         for m in curves.columns
     )
-    title = f"What the pairs earned {'after' if column == 'net' else 'before'} costs"
+    above = int((curves.iloc[-1] > 0).sum())
+    when = "After" if column == "net" else "Before"
+    title = f"{when} costs the pairs of {above} of {len(curves.columns)} methods end above zero"
     return Figure(
         title=title,
         reading=(
@@ -95,7 +97,9 @@ def cost_levels(
     net = shown["net, as traded"]
     fall = net - np.maximum(net.cummax(), 0.0)
     told = "; ".join(f"{name} ends at {curve.iloc[-1]:+.1f} %" for name, curve in shown.items())
-    title = f"{label(method)}: equity before costs, after them, and at other costs"
+    ends = {name: shown[name].iloc[-1] for name in ("gross", "net, as traded")}
+    before, after = ends.values()
+    title = f"{label(method)}: {before:+.1f} % before costs, {after:+.1f} % after them"
     return Figure(
         title=title,
         reading=(
@@ -140,16 +144,16 @@ def rolling_sharpe(returns: pd.DataFrame, *, method: str, days: int = YEAR) -> F
     line = Line(
         known.index, known.to_numpy(), colour=OKABE_ITO[0], low=low.to_numpy(), high=high.to_numpy()
     )
-    title = f"{label(method)}: net Sharpe ratio of the last {days} days"
     covered = float(((low <= 0) & (high >= 0)).mean()) if len(known) else float("nan")
-    told = f"The band covers 0 on {covered:.0%} of the days. " if len(known) else ""
+    told = f"on {covered:.0%} of the days its band covers 0" if len(known) else "no whole window"
+    title = f"{label(method)}, net Sharpe ratio of the last {days} days: {told}"
     return Figure(
         title=title,
         reading=(
             f"The band is plus and minus 1.96 standard errors, for returns that do not depend on "
-            f"one another. {told}n = {len(known)} windows of {days} days."
+            f"one another. n = {len(known)} windows of {days} days."
         ),
-        alt=f"{title}. {_range(known)}. {told}",
+        alt=f"{title}. {_range(known)}.",
         panels=[
             Panel(
                 Axis("date", "date"), Axis("Sharpe ratio (a year)"), [line, Rule(0.0, lying=True)]
@@ -176,12 +180,12 @@ def monthly_returns(returns: pd.DataFrame, *, method: str) -> Figure:
     years = [str(year) for year in table.index]
     known = values[np.isfinite(values)]
     share = f"{(known > 0).mean():.0%}" if len(known) else "none"
-    title = f"{label(method)}: net return by month"
+    title = f"{label(method)}: {share} of the months ended above zero after costs"
     return Figure(
         title=title,
         reading=(
             "Per cent of committed capital, daily returns summed; the first and the last month "
-            f"may be short. Above 0: {share} of the months. n = {len(known)} months."
+            f"may be short. n = {len(known)} months."
         ),
         alt=f"{title}. Years: {', '.join(f'{y} {v:+.1f} %' for y, v in table['Total'].items())}.",
         panels=[
@@ -231,7 +235,8 @@ def exposure(returns: pd.DataFrame, *, method: str) -> Figure:
         for (name, words), tone, dash in looks
     ]
     told = "; ".join(f"{words} {daily[name].mean():.0f} %" for name, words in shown.items())
-    title = f"{label(method)}: how much of the capital is at work"
+    busy = daily["employed"].mean()
+    title = f"{label(method)}: {busy:.0f} % of the capital is in open pairs on the average day"
     return Figure(
         title=title,
         reading=f"Values at the close, in per cent of committed capital. Means: {told}. "
@@ -268,7 +273,8 @@ def trades(closed: pd.DataFrame, *, method: str) -> Figure:
         f"{reason} {count}, mean {100 * mine.loc[mine['reason'] == reason, 'net'].mean():+.1f} %"
         for reason, count in reasons.items()
     )
-    title = f"{label(method)}: what each position earned, and why it was closed"
+    mean = 100 * mine["net"].mean()
+    title = f"{label(method)}: a position earned {mean:+.1f} % of its pair's capital on the average"
     return Figure(
         title=title,
         reading=f"Net profit on one pair's capital. {told}. n = {len(mine)} positions.",

@@ -9,8 +9,9 @@ import pandas as pd
 
 from finsae.methods import in_order, label
 from finsae.plots.spec import Axis, Figure, Line, Panel, Points, Rule
-from finsae.plots.style import DASHES, colour, counted, short
+from finsae.plots.style import DASHES, colour, counted
 
+TWO_LINES = 54  # letters of a name that surely fit into two lines at an axis
 INTERVALS = "Points are estimates, bars their 95 % intervals."
 
 
@@ -18,8 +19,9 @@ def leaderboard(
     scores: pd.DataFrame,
     *,
     axis: str,
-    title: str = "Whose peers move together later",
+    title: str = "Score",
     digits: int = 3,
+    counting: str = "companies",
 ) -> Figure:
     """Draw one metric of every method as a point with its interval.
 
@@ -30,9 +32,11 @@ def leaderboard(
     axis : str
         Title of the value axis: the metric and its unit.
     title : str
-        Of the figure.
+        What is scored; the figure's title adds who has the highest estimate.
     digits : int
         After the point, where a value is written.
+    counting : str
+        What n counts.
     """
     rows = scores.set_index("method").loc[in_order(scores["method"])[::-1]]
     names = [label(str(method)) for method in rows.index]
@@ -41,16 +45,18 @@ def leaderboard(
         [whiskers],
         names,
         axis=axis,
-        title=title,
+        title=f"{title}: highest is {_highest(names, rows, digits)}",
         reading=(
             f"{INTERVALS} Bars that overlap do not settle whether two methods differ: the paired "
-            f"differences do. {counted(rows['n'], 'companies')}"
+            f"differences do. {counted(rows['n'], counting)}"
         ),
         alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names, rows)),
     )
 
 
-def paired_differences(scores: pd.DataFrame, *, axis: str) -> Figure:
+def paired_differences(
+    scores: pd.DataFrame, *, axis: str, digits: int = 3, counting: str = "companies"
+) -> Figure:
     """Draw paired differences between methods, filled where the interval leaves out 0.
 
     Parameters
@@ -59,20 +65,29 @@ def paired_differences(scores: pd.DataFrame, *, axis: str) -> Figure:
         Rows of paired differences: method, versus, value, low, high, n.
     axis : str
         Title of the value axis.
+    digits : int
+        After the point, where a value is written.
+    counting : str
+        What n counts.
     """
     rows = scores[::-1].set_index("method")
     names = [f"{label(str(a))} minus {label(str(b))}" for a, b in rows["versus"].items()]
     apart = (rows["low"] > 0) | (rows["high"] < 0)
     symbols = ["circle" if yes else "circle-open" for yes in apart]
-    whiskers = _whiskers(rows, names, methods=rows["versus"], form="+.3f", symbols=symbols)
+    whiskers = _whiskers(rows, names, methods=rows["versus"], form=f"+.{digits}f", symbols=symbols)
+    firsts = scores["method"].unique()
+    whose = (
+        f"{label(str(firsts[0]))} against the others" if len(firsts) == 1 else "Pairs of methods"
+    )
     return _listed(
         [whiskers, Rule(0.0)],
         names,
         axis=axis,
-        title="Paired differences, the same firms and months on both sides",
+        title=f"{whose}: {sum(apart)} of {len(rows)} differences leave out 0",
         reading=(
-            "Filled: the interval leaves out 0, the methods are separated. Hollow: it covers 0, "
-            f"they are not. {counted(rows['n'], 'companies')}"
+            "The same firms and months on both sides. Filled: the interval leaves out 0, the "
+            "methods are separated. Hollow: it covers 0, they are not. "
+            f"{counted(rows['n'], counting)}"
         ),
         alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names, rows)),
     )
@@ -88,7 +103,7 @@ def walk(steps: pd.DataFrame) -> Figure:
     """
     known = steps[steps["sharpe_net"].notna()]
     rows = known[::-1].rename(columns={"sharpe_net": "value", "days": "n"})
-    names = [f"{number}. {short(str(step), 60)}" for number, step in
+    names = [f"{number}. {step}" for number, step in
              zip(known.index[::-1] + 1, rows["step"], strict=True)]  # fmt: skip
     methods = ["random"] * (len(rows) - 1) + ["past-correlation"]
     if len(rows):
@@ -158,7 +173,7 @@ def _listed(
         reading=reading.strip(),
         alt=f"{title}. {alt}.",
         panels=[panel],
-        height=90 + 34 * len(names),
+        height=90 + (34 if max(map(len, names), default=0) < TWO_LINES else 50) * len(names),
     )
 
 
@@ -182,6 +197,12 @@ def _whiskers(
         high=rows["high"].to_numpy(float),
         hover=hover,
     )
+
+
+def _highest(names: Sequence[str], rows: pd.DataFrame, digits: int) -> str:
+    best = int(rows["value"].to_numpy(float).argmax())
+    value, low, high = (f"{rows[end].iloc[best]:.{digits}f}" for end in ("value", "low", "high"))
+    return f"{names[best]}, {value} [{low}, {high}]"
 
 
 def _zip(names: Sequence[str], rows: pd.DataFrame) -> Any:  # noqa: ANN401 - pairs of name and row

@@ -9,7 +9,7 @@ import pandas as pd
 
 from finsae import plots
 from finsae.cluster.sic_table import MAJOR_GROUPS
-from finsae.methods import label
+from finsae.methods import in_order, label
 from finsae.report.parts import Part, Row, Section, Words, figure, table
 from finsae.report.summary import records
 from finsae.result import Result
@@ -144,12 +144,14 @@ def cluster_names(companies: pd.DataFrame, features: pd.DataFrame | None) -> dic
 def clusterings(labels: pd.DataFrame) -> pd.DataFrame:
     """Compare clusterings: how many clusters, how large, how many companies are in one."""
     rows = []
-    for name, group in labels.groupby("clusterer", sort=False):
+    groups = {str(name): group for name, group in labels.groupby("clusterer", sort=False)}
+    for name in in_order(groups):
+        group = groups[name]
         sizes = group.loc[_labelled(group["label"]), "label"].value_counts()
         sizes = sizes[sizes > 1]
         rows.append(
             {
-                "Clustering": label(str(name)),
+                "Clustering": label(name),
                 "Clusters of two or more": len(sizes),
                 "Largest": int(sizes.max()) if len(sizes) else 0,
                 "Share of companies in one": float(sizes.sum() / len(group)),

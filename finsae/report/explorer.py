@@ -6,9 +6,7 @@ feature of any company switched off, needs the live one (`finsae explore`).
 
 from __future__ import annotations
 
-import gzip
 import json
-from base64 import b64encode
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ from markupsafe import Markup
 
 from finsae.methods import in_order, label
 from finsae.report.companies import cluster_names, industry
+from finsae.report.parts import packed
 from finsae.report.summary import records
 from finsae.result import Result
 
@@ -55,8 +54,7 @@ def explorer(result: Result) -> Explorer | None:
     if not known:
         return None
     text = json.dumps(known, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    packed = b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-    return Explorer(packed, _asset("explorer.css"), _asset("explorer.js"))
+    return Explorer(packed(text), _asset("explorer.css"), _asset("explorer.js"))
 
 
 def content(result: Result) -> dict[str, Any]:

@@ -11,50 +11,102 @@ from finsae import plots
 from finsae.markup import Cell
 from finsae.methods import in_order, label
 from finsae.metrics import CLUSTERS, PEERS, Metric, interval
-from finsae.report.parts import Part, Row, Section, Words, figure, table
+from finsae.report.parts import Figure, Part, Row, Section, Words, figure, table
 from finsae.report.summary import (
     differences,
     leading,
     levels,
     records,
     separated,
-    summary_lines,
 )
+from finsae.report.verdict import QUESTIONS, standings, summary_lines
 from finsae.result import Result
+
+UNITS = {"peer_r2": "firm-months"}
+"""What the n of a metric counts, where it is not companies."""
+RULE = (
+    "Two methods are said to differ only where the interval of their paired difference leaves out "
+    "0. Brackets are 95 % intervals, each for itself; p is adjusted for reading all differences at "
+    "once (Romano and Wolf)."
+)
 
 
 def summary(result: Result) -> Section:
-    """Say in plain words what the run found."""
+    """Say in plain words what the run found, the headline first."""
     lines = summary_lines(result.scores, result.provenance)
-    rule = (
-        "Two methods are said to differ only where the interval of their paired difference leaves "
-        "out 0. Brackets are 95 % intervals."
+    first = [metric for metric in QUESTIONS if len(levels(result.scores, metric))][:1]
+    ranked = [part for metric in first for part in _standings(result.scores, metric)]
+    parts = [Words(lines[:2]), *ranked, Words(lines[2:], listed=True), Words([RULE])]
+    return Section("summary", "Summary", parts)
+
+
+def _standings(scores: pd.DataFrame, metric: str) -> list[Part]:
+    """Tabulate who is best and who is not separated from the best; nothing without differences."""
+    adjusted = scores[scores["metric"] == f"{metric}_adjusted_p"]
+    found = standings(levels(scores, metric), differences(scores, metric), adjusted)
+    if found.empty:
+        return []
+    digits, best = PEERS[metric].digits, label(found["method"].iloc[0])
+    shown = pd.DataFrame(
+        {
+            "Method": [label(name) for name in found["method"]],
+            PEERS[metric].name: [_shown(row, digits) for row in found["score"]],
+            f"Minus {best}": [
+                _shown(row, digits, signed=True) if row else None for row in found["behind"]
+            ],
+            "p, adjusted": found["p"].astype(float),
+            "Standing": found["standing"],
+        }
     )
-    return Section("summary", "Summary", [Words(lines, listed=True), Words([rule])])
+    ends = ["value", "low", "high"]
+    data = pd.DataFrame(
+        {
+            "method": found["method"],
+            **{end: [row[end] for row in found["score"]] for end in ends},
+            **{f"minus_best_{end}": [row[end] if row else None for row in found["behind"]]
+               for end in ends},
+            "p_adjusted": found["p"],
+            "standing": found["standing"],
+        }
+    )  # fmt: skip
+    return [table("standings", shown, f"All methods by {PEERS[metric].name}", data=data)]
 
 
 def leaderboard(result: Result) -> Section:
     """Show every method's scores on later returns, with intervals."""
     scores, title = result.scores, "Which peers move together later"
-    rows = levels(scores, "peer_correlation")
-    if rows.empty:
-        missing = Words(["No peer correlations were computed in this run."])
+    asked = [metric for metric in QUESTIONS if len(levels(scores, metric))]
+    if not asked:
+        missing = Words(["No scores of peers were computed in this run."])
         return Section("leaderboard", title, [missing])
-    paired = differences(scores, "peer_correlation")
-    drawn = [figure("levels", plots.leaderboard(rows, axis="peer correlation (no unit)"))]
-    if len(paired):
-        shown = plots.paired_differences(leading(paired), axis="difference (no unit)")
-        drawn.append(figure("differences", shown))
-    parts: list[Part] = [Row(drawn), *scored("scores", scores, PEERS, "Peers on later returns")]
-    if len(paired):
-        parts.append(
-            table("paired", difference_table(paired), "All paired differences", data=paired)
-        )
+    parts: list[Part] = [Row(_compared(scores, metric)) for metric in asked]
+    parts += scored("scores", scores, PEERS, "Peers on later returns")
+    for metric in asked:
+        paired = differences(scores, metric)
+        if len(paired):
+            caption = f"All paired differences of {PEERS[metric].name}"
+            parts.append(table(f"paired-{metric}", difference_table(paired), caption, data=paired))
     years = result.tables.get("by_year")
     if years is not None and len(years):
         parts.append(figure("years", plots.by_year(years)))
     parts += scored("grouped", scores, CLUSTERS, "Clusters on later returns")
     return Section("leaderboard", title, parts)
+
+
+def _compared(scores: pd.DataFrame, metric: str) -> list[Figure]:
+    """Draw a metric's levels, and beside them the differences of the first method."""
+    name, counted = PEERS[metric].name, UNITS.get(metric, "companies")
+    paired = leading(differences(scores, metric))
+    shown = plots.leaderboard(
+        levels(scores, metric), axis=f"{name} (no unit)", title=name, counting=counted
+    )
+    drawn = [figure(f"levels-{metric}", shown)]
+    if len(paired):
+        shown = plots.paired_differences(
+            paired, axis=f"difference of {name} (no unit)", counting=counted
+        )
+        drawn.append(figure(f"differences-{metric}", shown))
+    return drawn
 
 
 def scored(

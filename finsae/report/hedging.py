@@ -5,17 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from finsae import plots
-from finsae.methods import label
-from finsae.metrics import HEDGING, has_interval, interval
+from finsae.metrics import HEDGING
 from finsae.report.findings import difference_table, score_table
 from finsae.report.parts import Part, Row, Section, Words, figure, table
-from finsae.report.summary import (
-    differences,
-    leading,
-    levels,
-    records,
-    separated,
-)
+from finsae.report.summary import differences, leading, levels
+from finsae.report.verdict import HEDGE, own_method, standing, verdict
 from finsae.result import Result
 
 TITLE = "Hedging with a basket of peers"
@@ -35,14 +29,14 @@ def hedging(result: Result) -> Section:
         return Section("hedging", TITLE, [Words([f"{missing} cut."])])
     paired = removed(differences(result.scores, "hedged_variance"))
     axis = "variance removed, %"
-    shown = plots.leaderboard(rows, axis=axis, title="Whose peers hedge a company best", digits=1)
+    shown = plots.leaderboard(rows, axis=axis, title="Variance removed, %", digits=1)
     drawn = [figure("hedge-levels", shown)]
     if len(paired):
         axis = "difference, percentage points"
-        shown = plots.paired_differences(leading(paired), axis=axis)
+        shown = plots.paired_differences(leading(paired), axis=axis, digits=1)
         drawn.append(figure("hedge-differences", shown))
     parts: list[Part] = [
-        Words(hedging_lines(rows, paired), listed=True),
+        Words(hedging_lines(rows, paired, own_method(rows, result.provenance)), listed=True),
         Words(METHOD),
         Row(drawn),
         table("hedge", score_table(rows, HEDGING), "Variance removed by method", data=rows),
@@ -54,21 +48,9 @@ def hedging(result: Result) -> Section:
     return Section("hedging", TITLE, parts)
 
 
-def hedging_lines(rows: pd.DataFrame, paired: pd.DataFrame) -> list[str]:
-    """Say in words what baskets of peers remove, and which methods differ."""
-    told = "; ".join(f"{label(row['method'])} {interval(row, digits=1)}" for row in records(rows))
-    lines = [f"Per cent of the median company's later variance that its peers remove: {told}."]
-    for row in records(leading(paired)):
-        a, b = label(row["method"]), label(row["versus"])
-        shown = interval(row, signed=True, digits=1)
-        if not has_interval(row):
-            lines.append(f"{a} and {b} are not compared: their difference has no interval.")
-        elif not separated(row):
-            lines.append(f"{a} and {b} are not separated: {shown} points.")
-        else:
-            more = "more" if row["value"] > 0 else "less"
-            lines.append(f"{a} removes {more} than {b}: {shown} points.")
-    return lines
+def hedging_lines(rows: pd.DataFrame, paired: pd.DataFrame, method: str) -> list[str]:
+    """Say in words whose baskets of peers remove most, by how much, and where `method` stands."""
+    return [*verdict(rows, paired, HEDGE), *standing(rows, paired, method, HEDGE.digits)]
 
 
 def removed(left: pd.DataFrame) -> pd.DataFrame:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -26,7 +24,7 @@ from finsae.report import (
     sheet,
 )
 from finsae.report.explorer import explorer
-from finsae.report.parts import FILTERS, Figure, Row, Section, Table
+from finsae.report.parts import FILTERS, Figure, Row, Section, Table, packed
 from finsae.result import Result
 from finsae.store import atomic_path, plain
 
@@ -89,7 +87,8 @@ def render(result: Result, *, paper: bool = False) -> str:
     screen: dict[str, Any] = {}
     if not paper:
         data = {**_data(sections), "companies": companies.cards(result)}
-        screen = {"data": packed(plain(data)), "plotly": Markup(get_plotlyjs())}
+        text = json.dumps(plain(data), separators=(",", ":"), allow_nan=False)
+        screen = {"data": packed(text), "plotly": _plotly()}
     return _template().render(
         title="Which companies are alike, and is it worth anything?",
         byline=_byline(result),
@@ -101,10 +100,10 @@ def render(result: Result, *, paper: bool = False) -> str:
     )
 
 
-def packed(data: object) -> str:
-    """Compress JSON so that a script of the page can unpack it: gzip in base64."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+@cache
+def _plotly() -> str:
+    """Return what draws the figures: 4.7 MB of script, 1.9 when packed."""
+    return packed(get_plotlyjs())
 
 
 def _data(sections: Sequence[Section]) -> dict[str, Any]:

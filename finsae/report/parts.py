@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from base64 import b64encode
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from finsae.markup import Cell, cell
 from finsae.plots.spec import Cells
 
 LETTERS = 140  # of a table's, that fit into a line on paper
+NARROW = 7  # columns of a table that has room for intervals beside their numbers
 PRINTED = 2  # figures of one place that are printed one below the other
 
 
@@ -129,6 +131,11 @@ class Table:
     kind: ClassVar[str] = "table"
 
     @property
+    def wide(self) -> bool:
+        """Whether intervals go below their numbers, so that all columns fit."""
+        return len(self.columns) > NARROW
+
+    @property
     def long(self) -> bool:
         """Whether the table gets a scroll bar of its own."""
         return len(self.rows) > 24
@@ -217,9 +224,16 @@ def table(
     return Table(name, caption, [str(column) for column in shown.columns], rows, csv, folded)
 
 
-def joined(text: str) -> str:
+def joined(text: str) -> Markup:
     """Keep an interval on one line: ``0.43 [0.40, 0.46]`` is broken before its bracket only."""
-    return text.replace(", ", ",\u00a0")
+    value, bracket, ends = text.replace(", ", ",\u00a0").partition(" [")
+    form = Markup('{} <span class="interval">[{}</span>') if bracket else Markup("{}{}")
+    return form.format(value, ends)
+
+
+def packed(text: str) -> str:
+    """Compress a text so that a script of the page can unpack it: gzip in base64."""
+    return b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def base64(text: str) -> str:

@@ -1,6 +1,10 @@
 "use strict";
 (async () => {
-  const data = JSON.parse(await unpacked("report-data"));
+  const [library, content] = await Promise.all([unpacked("plotly"), unpacked("report-data")]);
+  const script = document.createElement("script");
+  script.textContent = library;
+  document.head.append(script); // runs at once
+  const data = JSON.parse(content);
   const narrow = matchMedia("(max-width: 640px)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = {};

@@ -1,7 +1,9 @@
 "use strict";
 // Text of a script element that holds gzip in base64.
 async function unpacked(id) {
-  const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
+  const letters = atob(document.getElementById(id).textContent);
+  const packed = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i += 1) packed[i] = letters.charCodeAt(i);
   if (typeof DecompressionStream === "undefined") return new TextDecoder().decode(inflate(packed.subarray(10)));
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
