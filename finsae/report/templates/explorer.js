@@ -157,5 +157,13 @@
     show(data.companies[0][0], "");
   }
 
-  begin().catch((error) => { said.textContent = `The explorer cannot be shown: ${error.message}`; });
+  // The figures come first, unless the reader is here already.
+  const start = () => {
+    seen.disconnect();
+    document.removeEventListener("drawn", start);
+    begin().catch((error) => { said.textContent = `The explorer cannot be shown: ${error.message}`; });
+  };
+  const seen = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) start(); });
+  seen.observe(document.getElementById("explore"));
+  document.addEventListener("drawn", start);
 })();

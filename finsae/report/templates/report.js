@@ -159,4 +159,5 @@
     await new Promise((next) => setTimeout(next)); // the page can be used while figures are drawn
   }
   document.documentElement.dataset.ready = "yes";
+  document.dispatchEvent(new Event("drawn"));
 })();
