@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from finsae.checks import DataError
+from finsae.filings import is_fit
 from finsae.sources.edgar.extract import clean_business
-from finsae.sources.edgar.fetch import COLUMNS, is_fit
+from finsae.sources.edgar.fetch import COLUMNS
 from finsae.sources.edgar.records import DAY, four_digits
 from finsae.sources.tables import few, read_table
 
