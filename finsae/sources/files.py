@@ -59,9 +59,10 @@ def read_universe(
     prices : path or PriceFile, optional
         CSV or parquet of daily closes, wide (dates x tickers) or long (``date, ticker, close``), a
         CRSP file, or returns, see `finsae.sources.prices.clean_prices`; with the currency to take
-        or the market's time zone, ``PriceFile("prices.csv", currency="USD")``. Companies without prices
-        are dropped and listed in ``provenance["dropped"]``. A file of months gives a universe with
-        monthly returns and no daily closes: enough for a benchmark, not for a backtest.
+        or the market's time zone, ``PriceFile("prices.csv", currency="USD")``. Companies without
+        prices are dropped and listed in ``provenance["dropped"]``. A file of months gives a
+        universe with monthly returns and no daily closes: enough for a benchmark, not for a
+        backtest.
     events : path, optional
         CSV or parquet ``ticker, date, kind, factor``: what closes alone cannot settle.
     codes : path, optional

@@ -132,7 +132,7 @@ class Client:
         self.sent = self.found = 0
         self._stopped = Event()
         self._counting = Lock()
-        self._wait = _Wait() if beside is None else beside._wait
+        self._wait: _Wait = _Wait() if beside is None else beside._wait
         self.damaged: list[str] = []
         trusted = context or ssl.create_default_context()
         self._opener = urllib.request.build_opener(

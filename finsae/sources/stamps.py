@@ -77,7 +77,9 @@ def _utc_times(column: pd.Series[Any]) -> pd.Series[Any]:
         zone = column.dt.tz
         if zone is None or str(zone) not in ("UTC", "+00:00", "UTC+00:00"):
             return pd.Series(None, index=column.index, dtype=object)
-        return (column - column.dt.normalize()).where(column.dt.normalize() != column)
+        midnight = column.dt.normalize()
+        times: pd.Series[Any] = (column - midnight).where(midnight != column)
+        return times
     return as_text(column).str.extract(IN_UTC, expand=False)
 
 
