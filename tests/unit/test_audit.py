@@ -36,9 +36,15 @@ def test_nothing_known_is_no_failure(https):
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(503), Reply(200, b"<html>"), Reply(200, b"[]"), Reply(200, b'{"results": [{}]}'),
-              Reply(how="hang up")]
-)  # fmt: skip
+    "reply",
+    [
+        Reply(503),
+        Reply(200, b"<html>"),
+        Reply(200, b"[]"),
+        Reply(200, b'{"results": [{}]}'),
+        Reply(how="hang up"),
+    ],
+)
 def test_without_an_answer_nothing_is_called_sound(https, capsys, reply):
     https.pages[PATH] = reply
     assert audit.main(https.address, https.context) == 2
