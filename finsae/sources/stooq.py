@@ -129,7 +129,7 @@ def read_csv(body: bytes) -> pd.Series[float]:
         raise PassingError("a page, no table" if text else "an empty answer")
     rows = [line.strip().split(",") for line in text.splitlines()]
     header = [name.strip().lower() for name in rows[0]]
-    if not {"date", "close"} <= set(header):
+    if not {"date", "close"} <= set(header) or len(set(header)) < len(header):
         raise PassingError("not a table of closes")
     if any(len(row) != len(header) for row in rows) or not body.endswith(b"\n"):
         raise PassingError("a table that is cut short")

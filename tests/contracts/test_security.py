@@ -1,4 +1,4 @@
-"""What no module may do: unpickle, run what a file says, trust a stranger, or write a secret down."""
+"""What no module may do: unpickle, run what a file says, trust a stranger, write secrets down."""
 
 import ast
 import tomllib
@@ -39,31 +39,28 @@ def name_of(call):
 def found_in(source):
     """Everything in a source that may not be there."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            modules = [node.module or ""]
-        else:
-            modules = []
-        yield from (f"imports {m}" for m in modules if m.split(".")[0] in IMPORTS)
-        if isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names]
+            modules = names if isinstance(node, ast.Import) else [node.module or ""]
+            yield from (f"imports {m}" for m in modules if m.split(".")[0] in IMPORTS)
+        elif isinstance(node, ast.Assign):
             value = getattr(node.value, "value", None)
-            for target in targets:
-                attribute = getattr(target, "attr", None)
-                if attribute in NEVER and value is NEVER[attribute]:
-                    yield f"sets {attribute} to {value}"
-        if not isinstance(node, ast.Call):
-            continue
-        owner, name = name_of(node)
-        if name in CALLS or (name in BUILTINS and isinstance(node.func, ast.Name)):
-            yield f"calls {owner}.{name}"
-        given = {word.arg: getattr(word.value, "value", ...) for word in node.keywords}
-        yield from (f"says {k}={v}" for k, v in NEVER.items() if k in given and given[k] is v)
-        if (owner, name) == ("torch", "load") and given.get("weights_only") is not True:
-            yield "torch.load without weights_only=True"
-        if name == "from_pretrained" and given.get("trust_remote_code", False) is not False:
-            yield "from_pretrained with trust_remote_code"
+            said = {getattr(target, "attr", None) for target in node.targets}
+            yield from (f"sets {k} to {v}" for k, v in NEVER.items() if k in said and value is v)
+        elif isinstance(node, ast.Call):
+            yield from called(node)
+
+
+def called(node):
+    owner, name = name_of(node)
+    if name in CALLS or (name in BUILTINS and isinstance(node.func, ast.Name)):
+        yield f"calls {owner}.{name}"
+    given = {word.arg: getattr(word.value, "value", ...) for word in node.keywords}
+    yield from (f"says {k}={v}" for k, v in NEVER.items() if k in given and given[k] is v)
+    if (owner, name) == ("torch", "load") and given.get("weights_only") is not True:
+        yield "torch.load without weights_only=True"
+    if name == "from_pretrained" and given.get("trust_remote_code", False) is not False:
+        yield "from_pretrained with trust_remote_code"
 
 
 @pytest.mark.parametrize(
