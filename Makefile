@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export FINSAE_CACHE ?= $(CURDIR)/data/cache
 
-.PHONY: demo test test-slow lint types fast setup saelens browser wheel clean
+.PHONY: demo test test-slow lint types fast setup saelens browser audit wheel clean
 
 demo: setup
 	$(BIN)/finsae demo --out reports/demo
@@ -46,6 +46,10 @@ browser:
 	@command -v chromium >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qqy install chromium >/dev/null; } \
 	  || echo "no chromium here: the browser tests will be skipped"
+
+# Asks the OSV database about what is installed; needs a network, and says so where there is none.
+audit: setup
+	$(BIN)/python tests/audit.py
 
 wheel: setup
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

@@ -33,6 +33,9 @@ class Data:
     factors : str or None
         File of daily factor returns (a column of dates, then one per factor; 1 % is 0.01) that the
         returns of a backtest are regressed on.
+    currency, zone : str or None
+        Of prices in several currencies, the one to take ("USD"); of prices stamped in UTC, the
+        market's time zone ("Asia/Tokyo").
     """
 
     companies: str | None = None
@@ -43,6 +46,8 @@ class Data:
     trade: str | None = None
     volume: str | None = None
     factors: str | None = None
+    currency: str | None = None
+    zone: str | None = None
 
 
 @dataclass(frozen=True)

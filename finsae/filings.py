@@ -11,7 +11,14 @@ import pandas as pd
 
 CARRIED = ("name", "sic")
 """What a filing that does not say it has from the company's filing before."""
+UNFIT = frozenset({"no_item", "by_reference", "short", "contents", "missing"})
+"""Flags of filings whose text does not describe a business."""
 SILENT = 400  # days after its last annual report by which a company would have filed the next
+
+
+def is_fit(flags: str) -> bool:
+    """Whether a filing with these flags, parted by commas, describes a business."""
+    return UNFIT.isdisjoint(flags.split(","))
 
 
 def keyed(rows: pd.DataFrame) -> pd.DataFrame:

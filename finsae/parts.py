@@ -5,7 +5,6 @@ The layout is Hive's (``year=2013/part.parquet``), which pyarrow, pandas, DuckDB
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pandas as pd
 
 from finsae.artefact import SEAL, check_seal, reading, replacing, seal
 from finsae.checks import DataError
-from finsae.store import read_parquet, write_json, write_table
+from finsae.store import parse_json, read_parquet, write_json, write_table
 
 SCHEMA = 1  # raised when the layout changes
 PARTS = "_parts.json"  # readers of the layout pass over names that begin so
@@ -62,7 +61,7 @@ def read_parts(folder: str | Path, only: Sequence[int] | None = None) -> pd.Data
     source = Path(folder)
     with reading(source):
         try:
-            content = json.loads((source / PARTS).read_text())
+            content = parse_json((source / PARTS).read_text())
             sealed = content.pop(SEAL)
             files = dict(zip(content["values"], content["files"], strict=True))
             unknown = sorted(set(only or ()) - set(files))
@@ -89,6 +88,6 @@ def read_parts(folder: str | Path, only: Sequence[int] | None = None) -> pd.Data
 def _files(folder: Path) -> list[str]:
     """Files of the table of before; none where there is none, or a damaged one."""
     try:
-        return [str(name) for name in json.loads((folder / PARTS).read_text())["files"]]
+        return [str(name) for name in parse_json((folder / PARTS).read_text())["files"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []

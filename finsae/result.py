@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from finsae.checks import DataError
 from finsae.markup import Cell, Grid, Shown, View
 from finsae.methods import in_order, label
 from finsae.metrics import METRICS, Metric, interval
-from finsae.store import alone, plain, write_json, write_table
+from finsae.store import alone, parse_json, plain, write_json, write_table
 
 SCORE_COLUMNS = ("method", "metric", "value", "low", "high", "n", "interval", "versus")
 
@@ -119,7 +118,7 @@ class Result(Shown):
 
     @classmethod
     def _read(cls, source: Path) -> Result:
-        content = json.loads((source / SCORES).read_text())
+        content = parse_json((source / SCORES).read_text())
         sealed = content.pop(SEAL, None)
         files = {str(name): source / f"{name}.parquet" for name in content["tables"]}
         if sealed is not None:
@@ -180,7 +179,7 @@ def _written(row: Mapping[Any, Any], *, signed: bool = False) -> Cell:
 def _tables(folder: Path) -> list[str]:
     """Files of the tables of a run in a folder; none if there is no run, or a damaged one."""
     try:
-        found = json.loads((folder / SCORES).read_text())["tables"]
+        found = parse_json((folder / SCORES).read_text())["tables"]
         return [f"{Path(str(name)).name}.parquet" for name in found]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -168,6 +168,27 @@ def write_json(path: str | Path, content: Any) -> None:  # noqa: ANN401 - any JS
         temporary.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n")
 
 
+def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Read JSON that others may have written or damaged.
+
+    Half of a surrogate pair, which no text file can hold, becomes a question mark.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or nested too deeply to be anything of use.
+    """
+    try:
+        content = json.loads(text)
+        halves = b"\\ud" if isinstance(text, bytes) else "\\ud"
+        if halves in text.lower():  # type: ignore[operator]
+            whole = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+            content = json.loads(whole)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return content
+
+
 def append_records(path: str | Path, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Append to a file of JSON lines the records whose ``key`` it does not hold yet.
 

@@ -51,7 +51,7 @@ class Server:
     def __init__(self, authority, address):
         self.authority, self.address = authority, address
         self.pages, self.faults = {}, {}
-        self.requests, self.agents, self.times = [], [], []
+        self.requests, self.agents, self.times, self.bodies = [], [], [], []
         self.packed = False
         self.lock = threading.Lock()
         self.after = lambda: None
@@ -81,6 +81,11 @@ class Server:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_ours = None
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.ours.bodies.append(body)
+        self.do_GET()
 
     def do_GET(self):
         ours = self.server.ours

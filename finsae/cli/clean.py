@@ -14,6 +14,12 @@ from finsae.cli.options import Events, err, out, writable
 def clean_prices(
     prices: Annotated[str, typer.Argument(help="CSV or parquet of daily closes, of any layout.")],
     events: Events = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Of prices in several currencies, the one to take: USD.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Of prices stamped in UTC, the market's zone: Asia/Tokyo.")
+    ] = None,
     to: Annotated[
         str, typer.Option("--out", help="Parquet file, or folder of one file a year, to write.")
     ] = "prices.parquet",
@@ -26,7 +32,7 @@ def clean_prices(
     Every command does so by itself on the prices it is given; this one keeps the mended closes.
     """
     from finsae.parts import write_parts
-    from finsae.sources import mend_prices
+    from finsae.sources import PriceFile, mend_prices
     from finsae.store import atomic_path, write_table
 
     in_one = to.endswith((".parquet", ".pq"))
@@ -34,7 +40,7 @@ def clean_prices(
         raise DataError(f'--out "{to}": prices are written as .parquet, or to a folder')
     writable(*(() if in_one else (to,)), file=to if in_one else None)
     writable(file=log)
-    mended, repairs = mend_prices(prices, events=events)
+    mended, repairs = mend_prices(PriceFile(prices, currency, zone), events=events)
     table = mended.rename_axis("date").reset_index()
     if in_one:
         write_table(to, table)

@@ -154,10 +154,10 @@ def _say(found: Fetched) -> None:
 
 def _rewrite(file: str, to: str, *, currency: str | None, zone: str | None) -> None:
     """Check a file and write it long."""
-    from finsae.sources import open_prices
+    from finsae.sources import PriceFile, open_prices
     from finsae.store import write_table
 
-    market = open_prices(file, repair=False, currency=currency, zone=zone).market
+    market = open_prices(PriceFile(file, currency, zone), repair=False).market
     for note in market.notes:
         err.print(note, highlight=False, markup=False)
     table = market.long()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from finsae.artefact import SEAL, check_seal, reading, replacing, seal, write_ar
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
 from finsae.markup import Grid, Shown, View
-from finsae.store import alone, plain, read_parquet, write_json
+from finsae.store import alone, parse_json, plain, read_parquet, write_json
 
 SCHEMA = 1  # raised when the files of a folder, or what they hold, change
 MATRIX, MADE = "features.npz", "provenance.json"
@@ -204,7 +203,7 @@ class Features(Shown):
 
     @classmethod
     def _read(cls, source: Path) -> Features:
-        made = dict(json.loads((source / MADE).read_text()))
+        made = dict(parse_json((source / MADE).read_text()))
         sealed = made.pop(SEAL, None)
         check_seal(source, sealed, schema=SCHEMA, content=made, holder=MADE)
         matrix = sparse.csr_array(sparse.load_npz(source / MATRIX))

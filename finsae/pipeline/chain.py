@@ -30,6 +30,7 @@ from finsae.pipeline.trading import run_backtest, run_published
 from finsae.pipeline.tuning import tune
 from finsae.result import Result
 from finsae.sources import (
+    PriceFile,
     open_prices,
     read_factors,
     read_labels,
@@ -136,20 +137,21 @@ def open_universe(data: Data, features: Features | None = None) -> Universe:
     DataError
         If the files cannot be used, or features of the user's own come without prices.
     """
+    prices = PriceFile(data.prices, data.currency, data.zone) if data.prices else None
     if data.companies:
-        universe = read_universe(data.companies, prices=data.prices, events=data.events)
+        universe = read_universe(data.companies, prices, events=data.events)
         several = universe.filings is not None and data.cut is not None
         return universe.described(str(data.cut)) if several else universe
-    if data.prices and features is not None:
-        priced = open_prices(data.prices, events=data.events)
-        made: dict[str, object] = {"source": "files", "prices": hash_file(data.prices)}
+    if prices is not None and features is not None:
+        priced = open_prices(prices, events=data.events)
+        made: dict[str, object] = {"source": "files", "prices": hash_file(prices.path)}
         if data.events:
             made["events"] = hash_file(data.events)
         read = features.provenance.get("universe", {})
         if "cut" in read:  # the day by which the descriptions were known, whatever the prices
             made["cut"] = read["cut"]
         return priced.universe(features.companies, made)
-    if data.prices:
+    if prices is not None:
         raise DataError("--prices without --companies or --features: whose prices are they?")
     if features is not None and features.provenance.get("universe", {}).get("source") != "sample":
         raise DataError("these features are not the bundled sample's: give --prices FILE")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from finsae.sae.coder import Coder
 from finsae.sae.io import load, save, write
 from finsae.sae.place import GROUPS, find, is_untrained
 from finsae.sae.untrained import untrained
-from finsae.store import write_json
+from finsae.store import parse_json, write_json
 
 Codes = sparse.csr_array
 
@@ -205,7 +204,7 @@ def load_groups(name: str | Path, *, device: str | None = None) -> GroupSAE:
     place = find(name)
     path = place / GROUPS
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
         members = [_member(place, listed, device) for listed in content.pop("groups")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, DataError):

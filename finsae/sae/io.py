@@ -6,7 +6,6 @@ SAELens reads the folder with the same outputs. finsae adds ``labels.parquet``,
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from inspect import signature
 from pathlib import Path
@@ -32,7 +31,7 @@ from finsae.sae.interop import (
 from finsae.sae.place import FILE, SPARSIFY_FILE, find, is_group, is_untrained, weights_path
 from finsae.sae.settings import Training
 from finsae.sae.untrained import untrained
-from finsae.store import plain, write_json, write_table
+from finsae.store import parse_json, plain, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
 DTYPES = ("float16", "float32")
@@ -222,7 +221,10 @@ def _described(folder: Path, config: dict[str, Any], own: dict[str, Any]) -> For
         )
     found = from_saelens(folder, config, weights)
     if settings.get("training") is not None:
-        settings["training"] = Training(**settings["training"])
+        try:
+            settings["training"] = Training(**settings["training"])
+        except TypeError as error:
+            raise DataError(f"{folder}/cfg.json: settings of another version: {error}") from error
     return found._replace(
         architecture=name or found.architecture, settings=settings | found.settings
     )
@@ -230,7 +232,7 @@ def _described(folder: Path, config: dict[str, Any], own: dict[str, Any]) -> For
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = parse_json(path.read_text())
     except (ValueError, OSError) as error:
         raise DataError(f"{path} is not JSON: {error}") from error
     return content

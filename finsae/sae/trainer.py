@@ -352,7 +352,7 @@ def _save(checkpoint: Path, trainers: Sequence[Trainer], step: int) -> None:
 
 
 def _restore(checkpoint: Path, trainers: Sequence[Trainer]) -> int:
-    kept = torch.load(checkpoint, map_location=trainers[0].device)
+    kept = torch.load(checkpoint, map_location=trainers[0].device, weights_only=True)
     states = kept["states"]
     if [s["identity"] for s in states] != [t.identity() for t in trainers]:
         raise DataError(

@@ -12,10 +12,12 @@ from finsae.sources.files import (
     read_universe,
     with_prices,
 )
+from finsae.sources.prices import PriceFile
 from finsae.sources.sample import sample
 from finsae.sources.sic import codes_as_of, read_codes
 
 __all__ = [
+    "PriceFile",
     "Priced",
     "codes_as_of",
     "mend_prices",

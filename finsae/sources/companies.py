@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from finsae.filings import is_fit
 from finsae.sources.sic import NOTHING, as_sic, codes_as_of, said_restored
 from finsae.sources.tables import as_days, as_text, few, known_names, no_column, problem
 
@@ -17,8 +18,6 @@ STAMPS = ("filed", "accepted")
 LAG = 1
 """Days from a filing's acceptance to the day from which it counts: EDGAR accepts until ten in the
 evening in New York, hours after the last close of the day."""
-UNFIT = frozenset({"no_item", "by_reference", "short", "contents", "missing"})
-"""Flags of filings whose text does not describe a business."""
 MANY = "whose ticker occurs more than once"
 UNDATED = "; if they are filings, date each of them (column accepted, filed or date)"
 
@@ -138,8 +137,7 @@ def _with_text(table: pd.DataFrame) -> pd.DataFrame:
         table = table.assign(ticker=ticker)
     fit = table["description"] != ""
     if "flags" in table:
-        flags = as_text(table["flags"]).str.split(",")
-        fit &= flags.map(UNFIT.isdisjoint)
+        fit &= as_text(table["flags"]).map(is_fit)
     return table[fit]
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from finsae.checks import DataError
 from finsae.sources.prices import main_unit
-from finsae.store import alone, key, progress, write_json, write_table
+from finsae.store import alone, key, progress, read_parquet, write_json, write_table
 
 VERSION = 1
 TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,19}")
@@ -210,7 +210,7 @@ def _kept(place: Path) -> pd.DataFrame:
     parts = list[pd.DataFrame]()
     for path in sorted(place.glob("part-*.parquet")):
         try:
-            parts.append(pd.read_parquet(path, columns=COLUMNS).assign(part=path.name))
+            parts.append(read_parquet(path, COLUMNS).assign(part=path.name))
         except (OSError, ValueError, KeyError):
             path.unlink()
     if not parts:

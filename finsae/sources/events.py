@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from finsae.checks import DataError, nearest
+from finsae.sources.tables import as_days
 
 PERSISTENT = (
     "spin_off",
@@ -65,7 +66,7 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
             [f'events: no column "{name}"{nearest(name, events.columns)}' for name in missing]
         )
     table = events[list(needed)].copy()
-    table["date"] = pd.to_datetime(table["date"], errors="coerce")
+    table["date"], _ = as_days(table["date"])
     table["factor"] = pd.to_numeric(table["factor"], errors="coerce")
     problems = [
         f'events: unknown kind "{kind}"{nearest(kind, KINDS)}'

@@ -15,7 +15,7 @@ from finsae.sources.companies import LAG, clean_companies
 from finsae.sources.edgar import is_edgar_corpus, read_edgar_corpus
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
-from finsae.sources.prices import Market, clean_prices
+from finsae.sources.prices import Market, PriceFile, clean_prices, price_file
 from finsae.sources.sic import codes_as_of, read_codes
 from finsae.sources.tables import (
     as_numbers,
@@ -35,7 +35,7 @@ CLUSTER_COLUMNS = ("label", "cluster")
 
 def read_universe(
     companies: str | Path,
-    prices: str | Path | None = None,
+    prices: str | Path | PriceFile | None = None,
     *,
     events: str | Path | None = None,
     codes: str | Path | None = None,
@@ -56,11 +56,13 @@ def read_universe(
         and ``permno``; other columns are kept. A company may have several rows, of filings or of
         codes, see `finsae.sources.companies.clean_companies`. Or filings as `read_edgar_corpus`
         reads them: the last of each company counts.
-    prices : path, optional
+    prices : path or PriceFile, optional
         CSV or parquet of daily closes, wide (dates x tickers) or long (``date, ticker, close``), a
-        CRSP file, or returns, see `finsae.sources.prices.clean_prices`. Companies without prices
-        are dropped and listed in ``provenance["dropped"]``. A file of months gives a universe with
-        monthly returns and no daily closes: enough for a benchmark, not for a backtest.
+        CRSP file, or returns, see `finsae.sources.prices.clean_prices`; with the currency to take
+        or the market's time zone, ``PriceFile("prices.csv", currency="USD")``. Companies without
+        prices are dropped and listed in ``provenance["dropped"]``. A file of months gives a
+        universe with monthly returns and no daily closes: enough for a benchmark, not for a
+        backtest.
     events : path, optional
         CSV or parquet ``ticker, date, kind, factor``: what closes alone cannot settle.
     codes : path, optional
@@ -80,7 +82,8 @@ def read_universe(
     """
     problems: list[str] = []
     table = _clean(companies, partial(clean_companies, lag=lag), problems, _read_companies)
-    market = None if prices is None else _market(prices, problems)
+    file = None if prices is None else price_file(prices)
+    market = None if file is None else _market(file, problems)
     happened = _events(events, problems)
     dated = _codes(codes, problems)
     if problems or table is None:
@@ -97,15 +100,14 @@ def read_universe(
         filings = keyed(table.reset_index())
         table = known_by(filings)
         facts["lag"] = lag
-    if market is None:
+    if market is None or file is None:
         said = {"notes": notes} if notes else {}
         return Universe.build(table, filings=filings, provenance=facts | said)
-    assert prices is not None
     if filings is not None and happened is not None:
         happened = of_companies(happened, filings)
     repair = repair and not market.returns
-    priced = Priced(market, _mender(happened, repair=repair), Path(prices).name)
-    facts |= {"prices": hash_file(prices), "repaired": repair}
+    priced = Priced(market, _mender(happened, repair=repair), Path(file.path).name)
+    facts |= {"prices": hash_file(file.path), "repaired": repair}
     return priced.universe(table, facts, filings=filings, notes=notes)
 
 
@@ -154,21 +156,14 @@ class Priced(NamedTuple):
 
 
 def open_prices(
-    path: str | Path,
-    *,
-    events: str | Path | None = None,
-    repair: bool = True,
-    currency: str | None = None,
-    zone: str | None = None,
+    prices: str | Path | PriceFile, *, events: str | Path | None = None, repair: bool = True
 ) -> Priced:
     """Read prices of any layout, and the hygiene that they still need.
 
     Parameters
     ----------
-    path, events, repair
+    prices, events, repair
         As `read_universe`.
-    currency, zone : str, optional
-        Which currency's closes to take; the market's time zone, for stamps in UTC.
 
     Raises
     ------
@@ -176,12 +171,13 @@ def open_prices(
         With one line per problem.
     """
     problems: list[str] = []
-    market = _market(path, problems, currency=currency, zone=zone)
+    file = price_file(prices)
+    market = _market(file, problems)
     happened = _events(events, problems)
     if problems or market is None:
         raise DataError(problems)
     mender = _mender(happened, repair=repair and not market.returns)
-    return Priced(market, mender, Path(path).name)
+    return Priced(market, mender, Path(file.path).name)
 
 
 def _hash(path: str | Path, table: pd.DataFrame) -> str:
@@ -189,13 +185,13 @@ def _hash(path: str | Path, table: pd.DataFrame) -> str:
 
 
 def read_prices(
-    path: str | Path, *, events: str | Path | None = None, repair: bool = True
+    prices: str | Path | PriceFile, *, events: str | Path | None = None, repair: bool = True
 ) -> tuple[pd.DataFrame, Mender | None]:
     """Read daily closes, and the hygiene that they still need.
 
     Parameters
     ----------
-    path, events, repair
+    prices, events, repair
         As `read_universe`.
 
     Returns
@@ -210,20 +206,20 @@ def read_prices(
     DataError
         With one line per problem, and if the file has months only.
     """
-    found = open_prices(path, events=events, repair=repair)
+    found = open_prices(prices, events=events, repair=repair)
     if found.market.monthly is not None:
         raise DataError(f"{found.where} has monthly returns, no daily closes, which this needs")
     return found.market.closes, found.mender
 
 
 def mend_prices(
-    path: str | Path, *, events: str | Path | None = None
+    prices: str | Path | PriceFile, *, events: str | Path | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read daily closes and apply the price hygiene to all of them.
 
     Parameters
     ----------
-    path, events
+    prices, events
         As `read_universe`.
 
     Returns
@@ -238,7 +234,7 @@ def mend_prices(
     DataError
         As `read_prices`.
     """
-    closes, mender = read_prices(path, events=events)
+    closes, mender = read_prices(prices, events=events)
     assert mender is not None
     return mender(closes)
 
@@ -321,13 +317,8 @@ def _clean(
     return cleaned
 
 
-def _market(
-    path: str | Path,
-    problems: list[str],
-    *,
-    currency: str | None = None,
-    zone: str | None = None,
-) -> Market | None:
+def _market(file: PriceFile, problems: list[str]) -> Market | None:
+    path, currency, zone = file
     try:
         found = clean_prices(read_table(path), Path(path).name, currency=currency, zone=zone)
     except DataError as error:

@@ -104,6 +104,8 @@ class Client:
         Certificates to trust; default the system's. Proxies are those of the environment.
     manners : Manners
         Rate, patience and limits.
+    beside : Client, optional
+        Another client of the same service: who is told to wait by one host waits at both.
 
     Attributes
     ----------
@@ -121,6 +123,7 @@ class Client:
         cache: str | Path,
         context: ssl.SSLContext | None = None,
         manners: Manners | None = None,
+        beside: Client | None = None,
     ) -> None:
         self.base = _base(base)
         self.user_agent = _agent(user_agent)
@@ -129,7 +132,7 @@ class Client:
         self.sent = self.found = 0
         self._stopped = Event()
         self._counting = Lock()
-        self._until = 0.0
+        self._wait: _Wait = _Wait() if beside is None else beside._wait
         self.damaged: list[str] = []
         trusted = context or ssl.create_default_context()
         self._opener = urllib.request.build_opener(
@@ -170,6 +173,16 @@ class Client:
         body = self._fetch(url)
         self.cache.write(url, body, datetime.now(UTC))
         return body
+
+    def ask(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
+        """Get a resource anew and keep nothing of it: its address may hold a secret.
+
+        Raises
+        ------
+        FetchError
+            As `get`; its text holds the address.
+        """
+        return self._fetch(self.url(path, params))
 
     def url(self, path: str, params: Mapping[str, Any] | None = None) -> str:
         """Write the address of a path.
@@ -215,7 +228,9 @@ class Client:
                         error.status,
                     ) from None
                 # Other threads wait as well: who is told to slow down is one user.
-                self._until = max(self._until, time.monotonic() + max(pause, error.wanted))
+                self._wait.until = max(
+                    self._wait.until, time.monotonic() + max(pause, error.wanted)
+                )
                 pause *= 2
         hint = "; is the user agent a name and a mail address?" if last.status == 403 else ""
         raise FetchError(f"{url}: {last} at each of {self.manners.tries} tries{hint}", last.status)
@@ -235,7 +250,7 @@ class Client:
 
     def _hold(self, url: str) -> None:
         """Wait while the server wants to be left alone."""
-        wait = self._until - time.monotonic()
+        wait = self._wait.until - time.monotonic()
         if wait > 0 and self.manners.sleep is not None:
             self.manners.sleep(wait)
         elif self._stopped.wait(max(wait, 0.0)):
@@ -295,12 +310,21 @@ class Client:
         end, read = time.monotonic() + self.manners.whole, 0
         while chunk := response.read1(CHUNK):
             read += len(chunk)
+            if read > self.manners.limit:
+                raise FetchError(f"{response.url}: more than {self.manners.limit:,} bytes sent")
             unpacker.feed(chunk)
             if time.monotonic() > end:
                 raise _PassingError(f"slower than {self.manners.whole:,.1f} s")
         if whole is not None and read != whole:
             raise _PassingError(f"truncated ({read:,} of {whole:,} bytes)")
         return unpacker.finish()
+
+
+@dataclass
+class _Wait:
+    """Until when a service wants to be left alone, on the monotonic clock."""
+
+    until: float = 0.0
 
 
 class _Unpacker:
@@ -313,15 +337,22 @@ class _Unpacker:
         self.gzip = zlib.decompressobj(wbits=31) if packed else None
 
     def feed(self, chunk: bytes) -> None:
-        if self.gzip is not None:
+        if self.gzip is None:
+            self._keep(chunk)
+        while chunk and self.gzip is not None:
+            if self.gzip.eof:  # a packed body may have several members, one behind the other
+                self.gzip = zlib.decompressobj(wbits=31)
             try:
-                chunk = self.gzip.decompress(chunk, self.limit - self.size + 1)
+                self._keep(self.gzip.decompress(chunk, self.limit - self.size + 1))
             except zlib.error:
                 raise _PassingError("a body that is not packed as it says") from None
-        self.size += len(chunk)
+            chunk = self.gzip.unused_data
+
+    def _keep(self, piece: bytes) -> None:
+        self.size += len(piece)
         if self.size > self.limit:
             raise FetchError(f"{self.url}: more than {self.limit:,} bytes unpacked: not read")
-        self.parts.append(chunk)
+        self.parts.append(piece)
 
     def finish(self) -> bytes:
         if self.gzip is not None and not self.gzip.eof:

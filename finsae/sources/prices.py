@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,29 @@ NO_DAY = "dates that are empty or not written as 2013-06-30"
 MINOR = {"GBp": "GBP", "GBX": "GBP", "GBx": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS"}
 """Hundredths in which some exchanges quote, and the currency that they are of."""
 UNKNOWN = "unknown"
+
+
+class PriceFile(NamedTuple):
+    """A file of prices with what has to be said of it; a path alone says nothing.
+
+    Attributes
+    ----------
+    path : path
+        The file, of any layout that `clean_prices` reads.
+    currency : str, optional
+        Which currency's closes to take from a file that has several.
+    zone : str, optional
+        The market's time zone, for stamps in UTC: "Asia/Tokyo".
+    """
+
+    path: str | Path
+    currency: str | None = None
+    zone: str | None = None
+
+
+def price_file(prices: str | Path | PriceFile) -> PriceFile:
+    """Give a path as a file of which nothing has to be said."""
+    return prices if isinstance(prices, PriceFile) else PriceFile(prices)
 
 
 @dataclass(frozen=True)
@@ -231,7 +255,8 @@ def _one_currency(
     listed = ", ".join(f"{name} ({count:,} tickers)" for name, count in there.items())
     return read, [
         f"{where}: closes in {listed}: returns in different currencies are not comparable; choose "
-        f"one: finsae fetch prices --source files --file {where} --currency {there.idxmax()}"
+        f"one: finsae fetch prices --source files --file {where} --currency {there.idxmax()}, "
+        "or currency in a --config file's [data]"
     ]
 
 

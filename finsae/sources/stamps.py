@@ -12,7 +12,7 @@ from finsae.sources.tables import as_days, as_text
 
 MONTH = r"^(\d{4})[-/.]?(\d{2})$"
 OFFSET = r"[T ]\d{1,2}:.*(?:Z|[+-]\d{2}:?\d{2})$"
-IN_UTC = r"[T ](?!00:00(?::00(?:\.0*)?)?(?:Z|[+-]))\d{1,2}:.*(?:Z|\+00:?00)$"
+IN_UTC = r"[T ](?!00:00(?::00(?:\.0*)?)?(?:Z|[+-]))(\d{1,2}:\d{2}).*(?:Z|\+00:?00)$"
 SUNDAY, SATURDAY, FRIDAY, MONDAY = 6, 5, 4, 0
 
 
@@ -51,28 +51,36 @@ def shifted(
 ) -> list[str]:
     """Say that stamps in UTC fall on the wrong days, or nothing.
 
-    They do where the time of day is not midnight and the week begins on Sunday and ends on
+    They do where at a time of day other than midnight the week begins on Sunday and ends on
     Thursday: then midnight of an eastern market was written in UTC (or the week is Tuesday to
-    Saturday: an evening of a western one).
+    Saturday: an evening of a western one). Each time of day is looked at by itself: where summer
+    time is kept, a market's midnight is two of them, and one may be the right day's.
     """
-    if zone is not None or not _has_utc_times(column):
+    if zone is not None:
         return []
-    weekdays = pd.DatetimeIndex(days.dropna()).day_of_week
-    for trades, rests in ((SUNDAY, FRIDAY), (SATURDAY, MONDAY)):
-        if (weekdays == trades).any() and not (weekdays == rests).any():
-            return [
-                f"{where}: the stamps are in UTC and fall on weekends: they are another day in the "
-                "market's own time; give its zone (--zone Asia/Tokyo)"
-            ]
+    times = _utc_times(column).where(days.notna())
+    weekdays = pd.DatetimeIndex(days).day_of_week.to_series(index=days.index)
+    for _, mine in weekdays[times.notna()].groupby(times):
+        for trades, rests in ((SUNDAY, FRIDAY), (SATURDAY, MONDAY)):
+            if (mine == trades).any() and not (mine == rests).any():
+                return [
+                    f"{where}: the stamps are in UTC and fall on weekends: they are another day in "
+                    "the market's own time; give its zone: finsae fetch prices --source files "
+                    f"--file {where} --zone Asia/Tokyo"
+                ]
     return []
 
 
-def _has_utc_times(column: pd.Series[Any]) -> bool:
+def _utc_times(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Time of day of each stamp in UTC; missing where it is midnight, or not in UTC."""
     if pd.api.types.is_datetime64_any_dtype(column):
         zone = column.dt.tz
-        utc = zone is not None and str(zone) in ("UTC", "+00:00", "UTC+00:00")
-        return utc and bool((column.dt.normalize() != column).any())
-    return bool(as_text(column).str.contains(IN_UTC).any())
+        if zone is None or str(zone) not in ("UTC", "+00:00", "UTC+00:00"):
+            return pd.Series(None, index=column.index, dtype=object)
+        midnight = column.dt.normalize()
+        times: pd.Series[Any] = (column - midnight).where(midnight != column)
+        return times
+    return as_text(column).str.extract(IN_UTC, expand=False)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -7,6 +7,7 @@ import os
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pandas as pd
 
@@ -56,7 +57,6 @@ class Stooq:
         self.client = Client(
             base, user_agent="finsae", cache=cache, context=context, manners=manners
         )
-        self._key = os.environ.get(KEY, "").strip()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -75,22 +75,24 @@ class Stooq:
         """
         symbol = symbol_of(ticker)
         params = {"s": symbol, "d1": f"{start:%Y%m%d}", "d2": f"{end:%Y%m%d}", "i": "d"}
-        if self._key:
-            params["apikey"] = self._key
+        if secret := os.environ.get(KEY, "").strip():
+            params["apikey"] = secret
         try:
-            body = self._read(params)
+            # never kept: answers are none where the service is busy, and the address has the key
+            body = self.client.ask(PATH, params)
         except FetchError as error:
-            reason = str(error).replace(self._key, "***") if self._key else str(error)
+            reason = _masked(str(error), secret)
             if error.status == 404:
                 raise NoPricesError(reason) from None
             raise (StopError if error.status in (403, 429) else PassingError)(reason) from None
         return read_csv(body), CURRENCIES.get(symbol.rpartition(".")[2], "")
 
-    def _read(self, params: dict[str, str]) -> bytes:
-        """Ask anew: answers of this service are none where it is busy, and hold the key's URL."""
-        body = self.client.get(PATH, params, since=datetime.datetime.now(datetime.UTC))
-        self.client.cache.path(self.client.url(PATH, params)).unlink(missing_ok=True)
-        return body
+
+def _masked(text: str, secret: str) -> str:
+    """Hide a secret, plain or as an address writes it."""
+    for written in (secret, quote_plus(secret)):
+        text = text.replace(written, "***") if written else text
+    return text
 
 
 def symbol_of(ticker: str) -> str:
@@ -127,7 +129,7 @@ def read_csv(body: bytes) -> pd.Series[float]:
         raise PassingError("a page, no table" if text else "an empty answer")
     rows = [line.strip().split(",") for line in text.splitlines()]
     header = [name.strip().lower() for name in rows[0]]
-    if not {"date", "close"} <= set(header):
+    if not {"date", "close"} <= set(header) or len(set(header)) < len(header):
         raise PassingError("not a table of closes")
     if any(len(row) != len(header) for row in rows) or not body.endswith(b"\n"):
         raise PassingError("a table that is cut short")

@@ -6,7 +6,6 @@ whatever comes back, and caches answers that were none; so all that is decided h
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from curl_cffi.requests.exceptions import CertificateVerifyError
 from finsae.checks import DataError
 from finsae.sources.download import NoPricesError, PassingError, StopError
 from finsae.sources.http import Manners
+from finsae.store import parse_json
 
 CHART = "/v8/finance/chart/"
 YAHOO = ".yahoo.com"
@@ -133,7 +133,7 @@ def _wrong(response: Response) -> str:
     if status in AGAIN:
         return f"status {status}"
     try:
-        answer = json.loads(response.content)["chart"]
+        answer = parse_json(response.content)["chart"]
         error = answer.get("error")
     except (ValueError, KeyError, TypeError, AttributeError):
         return _what(response.content, status)

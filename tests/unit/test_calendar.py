@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finsae.checks import DataError
-from finsae.sources import open_prices
+from finsae.sources import PriceFile, open_prices
 from finsae.sources.calendar import spacing, trading_days
 
 NAMES = ["A", "B", "C", "D", "E", "F"]
@@ -152,11 +152,11 @@ def test_tokyo_in_utc_is_refused_and_read_with_its_zone(file, name):
     path = file(table, name)
     with pytest.raises(DataError, match=r"in UTC and fall on weekends.*--zone Asia/Tokyo"):
         open_prices(path)
-    found = open_prices(path, zone="Asia/Tokyo").market.closes
+    found = open_prices(PriceFile(path, zone="Asia/Tokyo")).market.closes
     pd.testing.assert_frame_equal(found, closes, check_names=False, check_freq=False,
                                   check_index_type=False)  # fmt: skip
     with pytest.raises(DataError, match='no time zone "Tokio"'):
-        open_prices(path, zone="Tokio")
+        open_prices(PriceFile(path, zone="Tokio"))
 
 
 @pytest.mark.parametrize("name", ["p.csv", "p.parquet"])
@@ -165,11 +165,22 @@ def test_new_york_in_utc_and_closing_times_keep_their_day(file, name):
     late = table.set_axis(table.index + pd.Timedelta(hours=16))  # the close, in UTC
     for given_ in (table, late):
         for zone in (None, "America/New_York"):
-            found = open_prices(file(given_, name), zone=zone).market.closes
+            found = open_prices(PriceFile(file(given_, name), zone=zone)).market.closes
             assert found.index.tolist() == closes.index.tolist()
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.parquet"])
+def test_a_summer_in_utc_is_refused_though_the_winter_is_right(file, name):
+    closes, table = stamped("Europe/London", utc=True)  # 23:00 of the day before, from March on
+    assert {*table.index.hour} == {0, 23}
+    path = file(table, name)
+    with pytest.raises(DataError, match="in UTC and fall on weekends"):
+        open_prices(path)
+    found = open_prices(PriceFile(path, zone="Europe/London")).market.closes
+    assert found.index.tolist() == closes.index.tolist()
 
 
 def test_a_zone_leaves_plain_days_alone(file):
     closes = walk(weekdays(), names=["A", "B"]).rename_axis("date")
-    found = open_prices(file(closes), zone="Asia/Tokyo").market.closes
+    found = open_prices(PriceFile(file(closes), zone="Asia/Tokyo")).market.closes
     assert found.index.tolist() == closes.index.tolist()

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from https_server import Reply, serve
 
@@ -373,11 +374,11 @@ def test_stooq_stops_where_it_answers_nobody(server, stooqs, tmp_path, fault, re
 
 
 def test_the_key_is_sent_and_written_nowhere(server, stooqs, tmp_path, monkeypatch):
-    monkeypatch.setenv("STOOQ_API_KEY", "s3cr3t-key")
+    monkeypatch.setenv("STOOQ_API_KEY", "s3cr3t/key+")
     server.pages["b.us"] = Reply(500)
     found = fetch(stooqs(tries=1), ["A", "B"], tmp_path)
-    assert all("apikey=s3cr3t-key" in path for path in server.requests)
-    assert "s3cr3t" not in str(found)
+    assert all("apikey=s3cr3t%2Fkey%2B" in path for path in server.requests)
+    assert "s3cr3t" not in str(found) and "apikey=***" in found.failed["B"]
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and b"s3cr3t" in p.read_bytes()]
 
 
@@ -410,6 +411,19 @@ def test_a_damaged_batch_is_fetched_again(stooqs, tmp_path):
     part.write_bytes(part.read_bytes()[:100])
     found = fetch(stooqs(), ["A", "B", "C"], tmp_path)
     assert found.asked == 2 and sorted(found.closes["ticker"].unique()) == ["A", "B", "C"]
+
+
+def test_a_batch_with_another_number_in_it_is_fetched_again(stooqs, tmp_path):
+    before = fetch(stooqs(), ["A", "B"], tmp_path)
+    (part,) = (tmp_path / "kept").rglob("part-000001.parquet")
+    raw = bytearray(part.read_bytes())
+    pages = pq.ParquetFile(part).metadata.row_group(0).column(2)
+    begin = pages.dictionary_page_offset or pages.data_page_offset
+    raw[begin + pages.total_compressed_size - 3] ^= 1
+    part.write_bytes(raw)
+    found = fetch(stooqs(), ["A", "B"], tmp_path)
+    assert found.asked == 2
+    pd.testing.assert_frame_equal(found.closes, before.closes)
 
 
 class Planned:

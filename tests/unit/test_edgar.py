@@ -9,6 +9,7 @@ import sys
 import time
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from edgar_site import Made, add_filing, header_page, submissions, tickers
 from https_server import Reply
@@ -16,6 +17,7 @@ from layouts import Writer, html_report, text_report
 
 from finsae.checks import DataError
 from finsae.sources.edgar import Edgar, fetch_filings, find_companies, read_wanted, write_filings
+from finsae.sources.edgar.fetch import COLUMNS
 from finsae.sources.edgar.records import read_company, read_filings, read_header, read_tickers
 from finsae.sources.files import read_universe
 from finsae.sources.http import FetchError, Manners
@@ -260,6 +262,7 @@ def test_the_companies_file_is_read_by_finsae(site, tmp_path):
         tmp_path / "filings.parquet", fetch_filings(source, wanted, (2023, 2024))
     )
     assert len(pd.read_parquet(tmp_path / "filings.parquet")) == 3
+    assert pq.ParquetFile(tmp_path / "filings.parquet").num_row_groups == 1
     latest.to_parquet(tmp_path / "companies.parquet")
     companies = read_universe(tmp_path / "companies.parquet").companies
     assert companies.index.tolist() == ["ACME", "CIK0000012345"]
@@ -267,6 +270,28 @@ def test_the_companies_file_is_read_by_finsae(site, tmp_path):
     assert companies["cik"].tolist() == [ACME, OLDCO]
     # Public on the fifth, and counted from the day after, as all filings are.
     assert str(companies.loc["ACME", "date"].date()) == "2024-02-06"
+
+
+def test_many_filings_are_written_in_groups_and_guarded(tmp_path):
+    rows = [
+        {name: f"{name} {number}" for name in COLUMNS}
+        | {"cik": f"{number % 40:010d}", "flags": "" if number % 3 else "short"}
+        for number in range(1_201)
+    ]
+    path = tmp_path / "filings.parquet"
+    latest = write_filings(path, iter(rows))
+    groups = pq.ParquetFile(path).metadata
+    assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [500, 500, 201]
+    assert pd.read_parquet(path)["accession"].tolist() == [row["accession"] for row in rows]
+    fit = {row["cik"]: row["accession"] for row in rows if not row["flags"]}
+    assert dict(zip(latest["cik"], latest["accession"], strict=True)) == fit
+    raw = bytearray(path.read_bytes())
+    pages = groups.row_group(1).column(len(COLUMNS) - 1)
+    begin = pages.dictionary_page_offset or pages.data_page_offset
+    raw[begin + pages.total_compressed_size - 3] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match="cannot be read as parquet"):
+        read_universe(path)
 
 
 def command(site, tmp_path, *arguments):

@@ -175,6 +175,45 @@ def test_a_bomb_is_not_unpacked(https, client):
         client.get("b")
 
 
+def test_bytes_behind_a_packed_body_are_counted_and_its_members_joined(https, client):
+    packed = {"Content-Encoding": "gzip"}
+    https.pages["/a"] = Reply(200, gzip.compress(b"one ") + gzip.compress(b"two"), packed)
+    assert client.get("a") == b"one two"
+    nothing = gzip.compress(b"")
+    for path, body in (("/b", gzip.compress(b"x") + bytes(9)), ("/c", nothing * 9_000)):
+        https.pages[path] = Reply(200, body, packed)
+    with pytest.raises(FetchError, match="not packed as it says"):
+        client.get("b")
+    with pytest.raises(FetchError, match=r"more than 100,000 bytes sent"):
+        client.get("c")
+
+
+def test_what_is_asked_anew_is_not_kept(https, client):
+    https.pages["/a?key=secret"] = b"content"
+    assert client.ask("a", {"key": "secret"}) == b"content"
+    assert not list(client.cache.folder.rglob("*.raw"))
+    client.ask("a", {"key": "secret"})
+    assert len(https.requests) == 2
+
+
+def test_hosts_of_one_service_wait_together(https, client, tmp_path):
+    https.pages["/a"] = https.pages["/b"] = b"content"
+    https.faults["/a"] = [Reply(429, headers={"Retry-After": "37"})]
+    client.get("a")
+    pauses = []
+    manners = Manners(per_second=1_000.0, sleep=pauses.append)
+    other = Client(
+        https.address,
+        user_agent=AGENT,
+        cache=tmp_path,
+        context=https.context,
+        manners=manners,
+        beside=client,
+    )
+    other.get("b")
+    assert len(pauses) == 1 and 30 < pauses[0] <= 37
+
+
 def test_a_coding_that_was_not_asked_for_is_refused(https, client):
     https.pages["/a"] = Reply(200, b"??", {"Content-Encoding": "br"})
     with pytest.raises(FetchError, match="packed as br"):

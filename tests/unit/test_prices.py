@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from finsae.checks import DataError
-from finsae.sources import open_prices, read_prices, read_universe
+from finsae.config import read_run
+from finsae.pipeline import open_universe
+from finsae.sources import PriceFile, mend_prices, open_prices, read_prices, read_universe
 
 COMPANIES = "ticker,description\nA,Makes steel.\nB,Runs trains.\n"
 
@@ -101,18 +103,31 @@ def test_currencies_are_not_mixed(write):
     assert error.value.problems == [
         "p.csv: closes in EUR (1 tickers), GBP (1 tickers), USD (1 tickers): returns in different "
         "currencies are not comparable; choose one: finsae fetch prices --source files --file "
-        "p.csv --currency EUR"
+        "p.csv --currency EUR, or currency in a --config file's [data]"
     ]
-    market = open_prices(path, currency="USD").market
+    market = open_prices(PriceFile(path, currency="USD")).market
     assert market.currency == "USD" and market.closes.columns.tolist() == ["A"]
     with pytest.raises(DataError, match="no closes in JPY, but in EUR, GBP, USD"):
-        open_prices(path, currency="JPY")
+        open_prices(PriceFile(path, currency="JPY"))
+
+
+def test_a_universe_and_a_run_take_one_currency(write, tmp_path):
+    companies, prices = write(COMPANIES, "c.csv"), write(MIXED)
+    with pytest.raises(DataError, match="choose one"):
+        read_universe(companies, prices)
+    universe = read_universe(companies, PriceFile(prices, currency="USD"))
+    assert universe.prices.columns.tolist() == ["A"] and universe.provenance["dropped"] == ["B"]
+    text = f'[data]\ncompanies = "{companies}"\nprices = "{prices}"\ncurrency = "EUR"\n'
+    named = open_universe(read_run(write(text, "run.toml")).data)
+    assert named.prices.columns.tolist() == ["B"] and named.provenance["currency"] == "EUR"
+    closes, _ = mend_prices(PriceFile(prices, currency="GBP"))
+    assert closes.columns.tolist() == ["C"]
 
 
 def test_pence_are_pounds(write):
-    market = open_prices(write(MIXED), currency="GBP").market
+    market = open_prices(PriceFile(write(MIXED), currency="GBP")).market
     assert market.closes["C"].tolist() == pytest.approx([5.0, 5.1])
-    assert open_prices(write(MIXED), currency="GBp").market.currency == "GBP"
+    assert open_prices(PriceFile(write(MIXED), currency="GBp")).market.currency == "GBP"
 
 
 def test_rows_without_a_currency_are_not_mixed_in(write):

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from finsae.checks import DataError
@@ -74,16 +75,11 @@ class Edgar:
         manners = manners or Manners()
         if address is None and manners.per_second > Manners.per_second:
             raise DataError(f"the SEC allows {Manners.per_second:.0f} requests a second at most")
-        self.www, self.data = (
-            Client(
-                address or host,
-                user_agent=user_agent,
-                cache=cache,
-                context=context,
-                manners=manners,
-            )
-            for host in (WWW, DATA)
+        asking = partial(
+            Client, user_agent=user_agent, cache=cache, context=context, manners=manners
         )
+        self.www = asking(address or WWW)
+        self.data = asking(address or DATA, beside=self.www)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Any
 import pandas as pd
 
 from finsae.checks import DataError
+from finsae.filings import is_fit
 from finsae.sources.edgar.extract import clean_business
-from finsae.sources.edgar.fetch import COLUMNS, is_fit
+from finsae.sources.edgar.fetch import COLUMNS
 from finsae.sources.edgar.records import DAY, four_digits
 from finsae.sources.tables import few, read_table
+from finsae.store import parse_json
 
 ITEM = ("item_1", "section_1")
 JSON = (".json", ".jsonl")
@@ -120,10 +121,10 @@ def _json(file: Path) -> list[Mapping[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         if file.suffix.lower() == ".jsonl":
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+            found = [parse_json(line) for line in text.splitlines() if line.strip()]
         else:
-            found = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+            found = parse_json(text)
+    except (OSError, ValueError) as error:
         raise DataError(f"{file.name} cannot be read as JSON: {str(error)[:100]}") from None
     rows = found if isinstance(found, list) else [found]
     filings: list[Mapping[str, Any]] = [row for row in rows if isinstance(row, dict)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from finsae.checks import DataError, nearest
+from finsae.filings import is_fit
 from finsae.sources.edgar.client import Edgar
 from finsae.sources.edgar.extract import Business, extract_business
 from finsae.sources.edgar.records import Company, Filing, Header, ticker_key
@@ -32,10 +34,9 @@ COLUMNS = (
     "former_names",
     "description",
 )
-UNFIT = frozenset({"no_item", "by_reference", "short", "contents", "missing"})
-"""Flags of texts that do not describe a business."""
 AT_ONCE = 8
 MOST_FAILURES = 10
+ROW_GROUP = 500  # filings: some tens of megabytes of text
 
 
 class Wanted(NamedTuple):
@@ -233,15 +234,11 @@ def write_filings(path: str | Path, rows: Iterable[Mapping[str, str | None]]) ->
     latest: dict[str, Mapping[str, str | None]] = {}
     with (
         atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as to,
+        pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as to,
     ):
-        for row in rows:
-            to.write_table(pa.Table.from_pylist([dict(row)], schema=schema))
-            if is_fit(str(row["flags"] or "")):
-                latest[str(row["cik"])] = row
+        coming = iter(rows)
+        while group := [dict(row) for row in islice(coming, ROW_GROUP)]:
+            to.write_table(pa.Table.from_pylist(group, schema=schema))
+            fit = (row for row in group if is_fit(str(row["flags"] or "")))
+            latest |= {str(row["cik"]): row for row in fit}
     return pd.DataFrame(list(latest.values()), columns=list(COLUMNS))
-
-
-def is_fit(flags: str) -> bool:
-    """Whether a text with these flags describes a business."""
-    return UNFIT.isdisjoint(flags.split(","))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from finsae.checks import DataError
+from finsae.store import parse_json
 
 ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
 DOCUMENT = re.compile(r"[A-Za-z0-9_][\w.\-]{0,200}", re.ASCII)
@@ -125,8 +125,8 @@ def load(raw: bytes, what: str) -> Mapping[str, Any]:
         If it is none.
     """
     try:
-        content = json.loads(raw)
-    except (ValueError, RecursionError):
+        content = parse_json(raw)
+    except ValueError:
         raise DataError(f"{what} is no JSON: the source answered something else") from None
     if not isinstance(content, dict):
         raise DataError(f"{what} is no JSON object")
