@@ -156,7 +156,7 @@ class Coder:
             If the activations are empty, fewer than a batch, constant, or not finite; if the
             settings make no SAE; if the device is unknown.
         """
-        from finsae.sae.trainer import fit_together
+        from finsae.sae.run import fit_together
 
         place = None if checkpoint is None else Path(checkpoint)
         fit_together([self], activations, checkpoint=place, init_from=[init_from])
