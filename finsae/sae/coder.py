@@ -115,6 +115,13 @@ class Coder:
         """Turn the weights of `WEIGHTS` back into those of training, and its memory."""
         return weights, {}
 
+    def static(self) -> bool:
+        """Whether no shape in `step` depends on the data: a GPU may then record and replay it.
+
+        Such a step works on nothing of its moment that changes but the lists of dead latents.
+        """
+        return False
+
     def check(self) -> None:
         """Refuse settings that make no SAE.
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from finsae.checks import DataError
 from finsae.sae import watch
-from finsae.sae.batches import Batches, Tokens, batches, check
+from finsae.sae.batches import Tokens, batches, check
 from finsae.sae.coder import Coder
+from finsae.sae.reader import moved
+from finsae.sae.replay import full_float32
 from finsae.sae.settings import Training
-from finsae.sae.stream import Passes, Stream
+from finsae.sae.stream import Stream
 from finsae.sae.trainer import HISTORY, Trainer
 from finsae.store import atomic_path, progress
 
@@ -93,14 +95,17 @@ def run(
         part=together.share(training.batch),
     )
     steps = max(1, round(training.epochs * stream.steps_per_pass))
-    step = 0
-    if checkpoint is not None and checkpoint.exists():
-        step = _restore(checkpoint, trainers)
+    step = _restore(checkpoint, trainers) if checkpoint and checkpoint.exists() else 0
     saved = logged = time.monotonic()
     every, since = max(1, steps // LOGS), 0
-    with progress("training the SAE", steps, shown=together.lead) as (bar, task):
+    wanted = (rows for _, rows in zip(range(step, steps), stream.since(step), strict=False))
+    with (
+        full_float32(first.device),
+        closing(moved(wanted, first.device)) as inputs,
+        progress("training the SAE", steps, shown=together.lead) as (bar, task),
+    ):
         bar.advance(task, step)
-        for rows in _inputs(stream, step, steps, first.device):
+        for rows in inputs:
             for trainer in trainers:
                 trainer.advance(rows, step=step, steps=steps)
             step, since = step + 1, since + 1
@@ -116,13 +121,6 @@ def run(
                 if checkpoint is not None and together.lead and now - saved > CHECKPOINT_SECONDS:
                     _save(checkpoint, trainers, step)
                     saved = now
-
-
-def _inputs(
-    stream: Batches | Passes, step: int, steps: int, device: torch.device
-) -> Iterator[Tensor]:
-    for _, rows in zip(range(step, steps), stream.since(step), strict=False):
-        yield torch.from_numpy(rows).to(device, non_blocking=True)
 
 
 def _note(trainers: Sequence[Trainer], checkpoint: Path | None) -> None:

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError
-from finsae.sae import losses, workers
+from finsae.sae import screening, workers
 from finsae.sae.batches import Tokens, sample
 from finsae.sae.coder import Coder
 from finsae.sae.losses import Moment
+from finsae.sae.optimiser import Optimiser
+from finsae.sae.replay import Replay
 from finsae.sae.screening import Screen
 from finsae.sae.settings import Training
 from finsae.sae.start import geometric_median, initial_weights, scales
@@ -25,6 +27,7 @@ from finsae.sae.transfer import transferred
 SAMPLE = 32_768  # tokens behind the starting b_dec and the scale
 # Steps between looks at which latents are dead: on a GPU each look waits for the device.
 LOOK_FOR_DEAD = 16
+LEAST_LIST = 64  # of dead latents, on a GPU: twice as long each time it is too short
 TRANSFER_RATE = 1 / 3  # of the learning rate, for an SAE that begins with another's weights
 HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second", "recall")
 
@@ -78,17 +81,23 @@ class Trainer:
             self.weights, self.memory = transferred(init_from, self.weights, coder)
             self.lr *= TRANSFER_RATE
         self.workers.begin_alike(self.weights)
-        self.optimiser = torch.optim.Adam(
-            [w.requires_grad_() for w in self.weights.values()],
-            lr=self.lr,
-            eps=6.25e-10,
-            fused=True,
-        )
+        self._equip()
         self.idle = torch.zeros(coder.latents, dtype=torch.int64, device=self.device)
         self.dead = self.idle.nonzero().flatten()
-        self.screen = Screen()
+        self.padding: Tensor | None = None
         self.history: list[tuple[float, ...]] = []
         self.totals = torch.zeros(3, device=self.device)
+
+    def _equip(self) -> None:
+        """Make what takes the steps, as suits the device."""
+        on_gpu = self.device.type == "cuda"
+        self.screen = Screen(screening.fastest_on_gpu() if on_gpu else None)
+        rounds = self.screen.precision == "bf16"
+        self.optimiser = Optimiser(self.weights, unit_rows=self.coder.UNIT_ROWS, rounds=rounds)
+        if self.optimiser.rounded is not None:
+            self.screen.keep(self.weights["W_enc"], self.optimiser.rounded)
+        recorded = on_gpu and self.coder.static() and self.workers.count == 1
+        self.replay = Replay(self._learn) if recorded else None
 
     def view(self, rows: Tensor, *, step: int) -> Tensor:
         """Read each token at one of the layers, scaled: tokens x width, float32.
@@ -109,29 +118,45 @@ class Trainer:
         together = self.workers if step >= 0 else workers.Workers()
         size = len(rows) * together.count
         drawn = torch.from_numpy(random.integers(len(self.layers), size=size)[together.share(size)])
-        drawn = drawn.to(self.device)
+        if self.device.type == "cuda":
+            drawn = drawn.pin_memory().to(self.device, non_blocking=True)
         picked = rows[torch.arange(len(rows), device=self.device), self.chosen[drawn]]
         return picked.to(torch.float32) * self.scales[drawn, None]
 
     @torch.no_grad()
     def advance(self, rows: Tensor, *, step: int, steps: int) -> None:
         """Take one optimiser step with this worker's share of a batch."""
-        limit = self.training.idle_limit(steps)
         if step % LOOK_FOR_DEAD == 0:
-            self.dead = (self.idle > limit).nonzero().flatten()
+            self._look(self.training.idle_limit(steps))
         x = self.view(rows, step=step)
-        moment = Moment(step, steps, self.training, self.dead, self.memory)
+        self.optimiser.set_rate(self.lr * self.training.rate(step, steps))
+        self.moment = Moment(step, steps, self.training, self.dead, self.memory, self.padding)
         with self.screen.used():
-            found = self.coder.step(self.weights, x, moment)
+            if self.replay is None:
+                self._learn(x)
+                return
+            checked = step % screening.EVERY == 0
+            if checked:
+                self.screen.check_next()
+            self.replay(x, key=(len(self.dead), self.screen.precision), plainly=checked)
+
+    def _look(self, limit: int) -> None:
+        """Note which latents are dead; on a GPU in a list whose length and place seldom change."""
+        dead = (self.idle > limit).nonzero().flatten()
+        if self.device.type != "cuda":
+            self.dead = dead
+            return
+        size = max(LEAST_LIST, 1 << (len(dead) - 1).bit_length()) if len(dead) else 0
+        if len(self.dead) != size or self.padding is None:
+            self.dead, self.padding = dead.new_zeros(size), self.totals.new_empty(size)
+        self.dead.zero_()[: len(dead)] = dead
+        self.padding.zero_()[: len(dead)] = 1
+
+    def _learn(self, x: Tensor) -> None:
+        """Take a step at `moment`; on a GPU nothing in it may wait for the device."""
+        found = self.coder.step(self.weights, x, self.moment)
         self.workers.average_gradients(found.gradients)
-        if self.coder.UNIT_ROWS:
-            losses.project_gradient(self.weights, found.gradients)
-        for name, weight in self.weights.items():
-            weight.grad = found.gradients[name]
-        self.optimiser.param_groups[0]["lr"] = self.lr * self.training.rate(step, steps)
-        self.optimiser.step()
-        if self.coder.UNIT_ROWS:
-            losses.normalise_rows(self.weights["W_dec"])
+        self.optimiser.step(found.gradients)
         fires = found.codes.values != 0
         fired = torch.zeros_like(self.idle)
         fired.scatter_reduce_(0, found.codes.latents, fires.to(fired.dtype), "amax")
@@ -205,6 +230,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "idle": self.idle,
             "dead": self.dead,
+            "padding": self.padding,
             "memory": self.memory,
             "screen": self.screen.state(),
             "history": self.history,
@@ -217,6 +243,9 @@ class Trainer:
                 weight.copy_(state["weights"][name])
         self.optimiser.load_state_dict(state["optimiser"])
         self.idle, self.dead = state["idle"], state["dead"]
+        self.padding = state.get("padding")
+        if self.replay is not None:
+            self.replay.forget()
         self.memory = state["memory"]
         self.screen.restore(state["screen"])
         self.history = [tuple(row) for row in state["history"]]
