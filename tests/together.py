@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from test_sae_gradients import CASES, DEAD, LATENTS, TRAINING, K, start, tokens
 
-import finsae.sae.trainer as trainer_module
+import finsae.sae.run as run_module
 from finsae.plugins import make
 from finsae.sae import Stream, Training, data_parallel
 from finsae.sae.losses import Moment
@@ -49,27 +49,27 @@ def trained(kind):
     """A trainer at its end."""
     if kind == "revived":
         coder = make("coder", "topk", latents=96, k=3, training=REVIVING, device="cpu")
-        trainer = trainer_module.Trainer(coder, clouds())
+        trainer = run_module.Trainer(coder, clouds())
         with torch.no_grad():  # half the latents start too low to win a selection
             trainer.weights["b_enc"][:48] = -1.5
         return ran(trainer, clouds())
     if kind == "group":
         coder = make("coder", "topk", latents=32, k=3, training=SHORT, device="cpu")
         x = clouds(layers=3)
-        return ran(trainer_module.Trainer(coder, x, layers=(0, 2)), x)
+        return ran(run_module.Trainer(coder, x, layers=(0, 2)), x)
     if kind == "stream":
         coder = make("coder", "topk", latents=32, k=3, training=SHORT, device="cpu")
         x = Stream(lambda: np.split(clouds(), 16), tokens=2048, buffer=512)
-        return ran(trainer_module.Trainer(coder, x), x)
+        return ran(run_module.Trainer(coder, x), x)
     if kind == "wide":  # few of the latents are touched in a step
         coder = make("coder", "topk", latents=4096, k=2, training=SHORT, device="cpu")
     else:
         coder = make("coder", kind, latents=32, k=3, training=SHORT, device="cpu")
-    return ran(trainer_module.Trainer(coder, clouds()), clouds())
+    return ran(run_module.Trainer(coder, clouds()), clouds())
 
 
 def ran(trainer, x, *, checkpoint=None):
-    trainer_module.run([trainer], x, checkpoint=checkpoint)
+    run_module.run([trainer], x, checkpoint=checkpoint)
     trainer.finish(fold=True)
     return trainer
 
@@ -92,8 +92,8 @@ def facts(trainer):
 
 def resumed(checkpoint):
     """The training of "topk" killed at a step and gone on with."""
-    trainer_module.CHECKPOINT_SECONDS = 0.0
-    advance = trainer_module.Trainer.advance
+    run_module.CHECKPOINT_SECONDS = 0.0
+    advance = run_module.Trainer.advance
 
     def killed(self, rows, *, step, steps):
         if step == STOP_AT:
@@ -101,13 +101,13 @@ def resumed(checkpoint):
         advance(self, rows, step=step, steps=steps)
 
     coder = make("coder", "topk", latents=32, k=3, training=SHORT, device="cpu")
-    trainer_module.Trainer.advance = killed
+    run_module.Trainer.advance = killed
     with contextlib.suppress(KeyboardInterrupt):
-        ran(trainer_module.Trainer(coder, clouds()), clouds(), checkpoint=checkpoint)
-    trainer_module.Trainer.advance = advance
+        ran(run_module.Trainer(coder, clouds()), clouds(), checkpoint=checkpoint)
+    run_module.Trainer.advance = advance
     torch.distributed.barrier()  # the first worker has written
     assert torch.load(checkpoint)["step"] == STOP_AT
-    return ran(trainer_module.Trainer(coder, clouds()), clouds(), checkpoint=checkpoint)
+    return ran(run_module.Trainer(coder, clouds()), clouds(), checkpoint=checkpoint)
 
 
 def launch(folder, count):

@@ -115,6 +115,13 @@ class Coder:
         """Turn the weights of `WEIGHTS` back into those of training, and its memory."""
         return weights, {}
 
+    def static(self) -> bool:
+        """Whether no shape in `step` depends on the data: a GPU may then record and replay it.
+
+        Such a step works on nothing of its moment that changes but the lists of dead latents.
+        """
+        return False
+
     def check(self) -> None:
         """Refuse settings that make no SAE.
 
@@ -156,7 +163,7 @@ class Coder:
             If the activations are empty, fewer than a batch, constant, or not finite; if the
             settings make no SAE; if the device is unknown.
         """
-        from finsae.sae.trainer import fit_together
+        from finsae.sae.run import fit_together
 
         place = None if checkpoint is None else Path(checkpoint)
         fit_together([self], activations, checkpoint=place, init_from=[init_from])

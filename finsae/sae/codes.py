@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from finsae.sae import kernels
+
 
 class Codes(NamedTuple):
     """Active latents of some tokens: token t owns the entries ``starts[t]:starts[t + 1]``."""
@@ -38,6 +40,10 @@ def fixed(values: Tensor, latents: Tensor) -> Codes:
 
 def decode(codes: Codes, W_dec: Tensor) -> Tensor:
     """Sum the decoder rows of each token's codes, weighted by their values: tokens x width."""
+    if kernels.usable(W_dec):
+        from finsae.sae.kernels import products
+
+        return products.sums(codes.values, codes.latents, codes.starts, rows=W_dec)
     return embedding_bag(
         codes.latents,
         W_dec,
@@ -50,6 +56,10 @@ def decode(codes: Codes, W_dec: Tensor) -> Tensor:
 
 def sampled(codes: Codes, left: Tensor, rows: Tensor) -> Tensor:
     """Give the scalar product ``left[token] . rows[latent]`` of every entry: entries."""
+    if kernels.usable(left):
+        from finsae.sae.kernels import products as made
+
+        return made.dots(left, rows, codes.latents, tokens=codes.tokens())
     # What autograd calls for the weights of an embedding_bag; through autograd, the sum itself,
     # which nobody needs here, would be computed first and double the time.
     products: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
@@ -63,14 +73,32 @@ class ByLatent:
 
     def __init__(self, codes: Codes, latents: int) -> None:
         short = torch.int16 if latents <= 2**15 else torch.int32  # a radix sort: four times as fast
-        self.order = codes.latents.to(short).argsort(stable=True)
+        keys = codes.latents.to(short)
+        if keys.is_cuda:  # counting would wait for the device
+            keys, self.order = keys.sort(stable=True)
+            ends = torch.arange(latents + 1, device=keys.device, dtype=torch.int32)
+            self.starts = torch.searchsorted(keys.to(torch.int32), ends)
+        else:
+            self.order = keys.argsort(stable=True)
+            self.starts = torch.zeros(latents + 1, dtype=torch.int64, device=keys.device)
+            self.starts[1:] = torch.bincount(codes.latents, minlength=latents).cumsum(0)
         self.token = codes.tokens()[self.order]
-        self.starts = torch.zeros(latents + 1, dtype=torch.int64, device=codes.latents.device)
-        self.starts[1:] = torch.bincount(codes.latents, minlength=latents).cumsum(0)
+        self.codes = codes
 
     def sum(self, weights: Tensor, rows: Tensor) -> Tensor:
         """Add up ``weights[entry] * rows[token]`` per latent: latents x width."""
+        if kernels.usable(rows):
+            from finsae.sae.kernels import products
+
+            return products.sums(weights, self.token, self.starts, rows=rows, order=self.order)
         return decode(Codes(weights[self.order], self.token, self.starts), rows)
+
+    def total(self, weights: Tensor) -> Tensor:
+        """Add up `weights` (entries) per latent."""
+        if not weights.is_cuda:
+            return per_latent(self.codes, weights, len(self.starts) - 1)
+        # atomic additions would end with other bits each time
+        return self.sum(weights, weights.new_ones(len(self.codes.starts) - 1, 1))[:, 0]
 
 
 def per_latent(codes: Codes, weights: Tensor, latents: int) -> Tensor:

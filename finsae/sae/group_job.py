@@ -19,7 +19,7 @@ from finsae.sae.groups import THETA, Grouping, group_layers, layer_distances, sa
 from finsae.sae.job import CHECKPOINT, HELD_OUT, how_made, opened, split
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import evaluate
-from finsae.sae.trainer import LIVE, fit_together
+from finsae.sae.run import LIVE, fit_together
 from finsae.sae.workers import current
 from finsae.store import atomic_path, plain
 

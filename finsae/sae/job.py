@@ -21,8 +21,8 @@ from finsae.sae.interop import saelens_name
 from finsae.sae.io import save
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import density_histogram, evaluate
+from finsae.sae.run import LIVE
 from finsae.sae.settings import Training
-from finsae.sae.trainer import LIVE
 from finsae.sae.workers import current
 from finsae.store import hash_texts, provenance
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from finsae.sae import selection, workers
-from finsae.sae.codes import ByLatent, Codes, decode, fixed, per_latent, sampled
+from finsae.sae import kernels, selection, workers
+from finsae.sae.codes import ByLatent, Codes, decode, fixed, sampled
 from finsae.sae.settings import Training
 
 Weights = dict[str, Tensor]
@@ -34,6 +34,9 @@ class Moment:
         Latents that have not fired for long, int64.
     memory : dict of str to Tensor
         What the architecture keeps between steps besides its weights; saved with checkpoints.
+    padding : Tensor, optional
+        Where `dead` is filled up to a length that seldom changes: 1 for a dead latent, 0 for
+        padding.
     """
 
     step: int
@@ -41,6 +44,7 @@ class Moment:
     training: Training
     dead: Tensor
     memory: dict[str, Tensor] = field(default_factory=dict)
+    padding: Tensor | None = None
 
 
 class Fit(NamedTuple):
@@ -63,10 +67,20 @@ class Step(NamedTuple):
 
 def fit(codes: Codes, target: Tensor, W_dec: Tensor) -> Fit:
     """Squared error of the codes' reconstruction, as a share of the target's variation."""
-    miss = decode(codes, W_dec) - target
+    miss, error = compare(codes, target, W_dec)
     whole = variation(target)
     pull = miss * (2 / whole)
-    return Fit(squares(miss) / whole, miss, pull, sampled(codes, pull, W_dec))
+    return Fit(error / whole, miss, pull, sampled(codes, pull, W_dec))
+
+
+def compare(codes: Codes, target: Tensor, W_dec: Tensor) -> tuple[Tensor, Tensor]:
+    """Give ``z W_dec - target``, tokens x width, and its sum of squares."""
+    if kernels.usable(target):
+        from finsae.sae.kernels import products
+
+        return products.fit(*codes, W_dec=W_dec, target=target)
+    miss = decode(codes, W_dec) - target
+    return miss, squares(miss)
 
 
 def variation(x: Tensor) -> Tensor:
@@ -110,10 +124,10 @@ def through_encoder(
     by_latent: ByLatent | None = None,
 ) -> Weights:
     """Gradients by ``W_enc``, its bias (as ``b_enc``) and ``b_dec``, given those by entries."""
-    latents = len(weights["W_enc"])
-    b_enc = per_latent(codes, d_pre, latents)
+    by_latent = by_latent or ByLatent(codes, len(weights["W_enc"]))
+    b_enc = by_latent.total(d_pre)
     return {
-        "W_enc": (by_latent or ByLatent(codes, latents)).sum(d_pre, centred),
+        "W_enc": by_latent.sum(d_pre, centred),
         "b_enc": b_enc,
         "b_dec": -(b_enc @ weights["W_enc"]),
     }
@@ -143,6 +157,8 @@ def aux_k(
     if not k or not coefficient:
         return miss.new_zeros(())
     part = {name: weights[name][dead] for name in ("W_enc", "W_dec", "b_enc")}
+    if moment.padding is not None:  # latents of zeros: they never fire and get no gradient
+        part = {name: (rows.T * moment.padding).T for name, rows in part.items()}
     codes = fixed(*selection.top_k(centred, part["W_enc"], part["b_enc"], k, signed=signed))
     found = fit(codes, -miss, part["W_dec"])
     d_pre = found.d_values * (codes.values != 0)

@@ -1,10 +1,10 @@
 """Cheap stand-ins for pre-activations, which say where the largest ones can be.
 
 Nearly all of an exact selection's time is one product in float32. While an SAE is trained, a
-product of 8-bit integers, four times as fast on CPUs with VNNI, screens the latents; the few that
-pass are scored again in float32, so that codes carry exact values. What rounding can hide is
-covered by a margin of several standard errors, and a sample of the exact selection is kept as a
-check.
+product of 8-bit integers, four times as fast on CPUs with VNNI, screens the latents, on a GPU one
+in bfloat16; the few that pass are scored again in float32, so that codes carry exact values. What
+rounding can hide is covered by a margin of several standard errors, and a sample of the exact
+selection is kept as a check.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEAST_RECALL = 0.9999
 MARGIN = 4.0
 LEVELS = 127
 BIAS_COLUMNS = 4  # VNNI multiplies four at a time
-PRECISIONS = ("float32", "int8")
+PRECISIONS = ("float32", "int8", "bf16")
 PIECE = 512  # rows rounded at a time, so that they stay in a CPU's cache
 FEW = 256  # tokens below which rounding the weights costs more than it saves
 
@@ -42,13 +42,18 @@ def fastest() -> str:
     return "int8" if native and torch._C._has_mkldnn else "float32"
 
 
+def fastest_on_gpu() -> str:
+    """Name the precision to screen in: "bf16" where tensor cores have it."""
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+
+
 class Screen:
     """The screening of one training: its precision, and how much it was seen to miss.
 
     Parameters
     ----------
     precision : str, optional
-        "int8", or "float32" for none; by default what is fastest on this CPU.
+        "int8", "bf16", or "float32" for none; by default what is fastest on this CPU.
 
     Attributes
     ----------
@@ -64,6 +69,8 @@ class Screen:
             raise ValueError(f"precision must be one of {PRECISIONS}, not {self.precision!r}")
         self.calls = self.wanted = self.lost = 0
         self.told = (0, 0)  # of wanted and lost, what all workers know
+        self._unread: list[tuple[int, Tensor]] = []  # checks that a GPU may not have ended
+        self._copy: tuple[Tensor, Tensor] | None = None
 
     @property
     def recall(self) -> float:
@@ -81,7 +88,8 @@ class Screen:
 
     def state(self) -> dict[str, Any]:
         """Return all that later selections depend on."""
-        return dict(vars(self))
+        self._read()
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
@@ -92,14 +100,42 @@ class Screen:
         self.calls += 1
         return self.calls % EVERY == 1
 
-    def note(self, *, wanted: int, lost: int) -> None:
-        """Record a check; go over to float32 where the recall is too low, and say so."""
-        self.wanted, self.lost = self.wanted + wanted, self.lost + lost
+    def check_next(self) -> None:
+        """Have the next selection checked."""
+        self.calls = 0
+
+    def keep(self, W_enc: Tensor, copy: Tensor) -> None:
+        """Take `copy`, of the same shape, for the rounded weights: the caller keeps it up to date.
+
+        It is not part of the `state`.
+        """
+        self._copy = (W_enc, copy)
+
+    def rounded(self, W_enc: Tensor) -> Tensor:
+        """Give weights in bfloat16: the copy that is kept of them, or a new one."""
+        kept = self._copy
+        return kept[1] if kept is not None and kept[0] is W_enc else W_enc.to(torch.bfloat16)
+
+    def note(self, *, wanted: int, lost: int | Tensor) -> None:
+        """Record a check; go over to float32 where the recall is too low, and say so.
+
+        A number on a GPU is read once it is asked for, with `news` or `state`.
+        """
+        if isinstance(lost, Tensor) and lost.is_cuda:
+            self._unread.append((wanted, lost))
+            return
+        self.wanted, self.lost = self.wanted + wanted, self.lost + int(lost)
         if self.precision != "float32" and self.lost > 1 + (1 - LEAST_RECALL) * self.wanted:
             self.give_up(f"it found {self.recall:.4%} of the active latents")
 
+    def _read(self) -> None:
+        unread, self._unread = self._unread, []
+        for wanted, lost in unread:
+            self.note(wanted=wanted, lost=int(lost))
+
     def news(self) -> list[int]:
         """Give wanted, lost and whether it gave up, since the workers last agreed."""
+        self._read()
         return [self.wanted - self.told[0], self.lost - self.told[1], self.precision == "float32"]
 
     def agree(self, news: Sequence[float]) -> None:
@@ -118,11 +154,13 @@ class Screen:
         self.precision = "float32"
 
 
-def current(centred: Tensor) -> Screen | None:
-    """Give the screen in use, where it can screen these tokens."""
+def current(centred: Tensor, precision: str = "int8") -> Screen | None:
+    """Give the screen in use, where it can screen these tokens in this precision."""
     screen = _current.get()
-    fit = centred.device.type == "cpu" and centred.dtype == torch.float32 and len(centred) >= FEW
-    return screen if screen is not None and screen.precision == "int8" and fit else None
+    if screen is None or screen.precision != precision or centred.dtype != torch.float32:
+        return None
+    fit = centred.device.type == "cpu" and len(centred) >= FEW
+    return screen if fit or precision == "bf16" else None
 
 
 class Tile(NamedTuple):

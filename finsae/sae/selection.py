@@ -2,7 +2,8 @@
 
 Pre-activations ``u = centred W_enc^T + b_enc`` exist tile by tile only. On a CPU `torch.topk` over
 all latents costs a third of the product itself, so `finsae.sae.candidates` finds the largest there.
-Within `Screen.used` the tiles are rounded stand-ins, and what passes is scored again in float32.
+Within `Screen.used` the tiles are rounded stand-ins, and what passes is scored again in float32:
+8-bit integers on a CPU, bfloat16 on a GPU (`finsae.sae.shortlist`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from finsae.sae import screening, workers
+from finsae.sae import screening, shortlist, workers
 from finsae.sae.candidates import candidates, enough, largest, score, where
-from finsae.sae.codes import Codes, fixed
+from finsae.sae.codes import Codes, fixed, sampled
 
 # Pre-activations held at once: on a CPU the tile should stay near its caches.
-TILE_ELEMENTS = {"cpu": 2**21, "cuda": 2**28}
+TILE_ELEMENTS = {"cpu": 2**21, "cuda": 2**27}
 SPARSE = 256  # codes per token that cost as much to score again as all latents in float32
 GUESS_TOKENS = 128  # tokens that tell how high a batch's bar is
 LIST = 4  # times the mean number of codes listed per token
@@ -49,12 +50,24 @@ def top_k(
     values, latents : Tensor
         Both tokens x k, descending (by absolute value if `signed`), latents int64.
     """
+    if shortlist.serves(len(W_enc), k) and screening.current(centred, "bf16") is not None:
+        return _from_shortlist(centred, W_enc, b_enc, k, signed=signed)
     values = centred.new_empty(len(centred), k)
     latents = torch.empty(len(centred), k, dtype=torch.int64, device=centred.device)
-    if not enough(centred, len(W_enc), k):
+    if enough(centred, len(W_enc), k):
+        _by_filter(centred, W_enc, b_enc, (values, latents), signed=signed)
+    else:
         for rows, pre in tiles(centred, W_enc, b_enc):
             values[rows], latents[rows] = _by_sorting(pre, k, signed=signed)
-        return values if signed else values.relu_(), latents
+    return values if signed else values.relu_(), latents
+
+
+def _by_filter(
+    centred: Tensor, W_enc: Tensor, b_enc: Tensor, out: tuple[Tensor, Tensor], *, signed: bool
+) -> None:
+    """Write the k largest of each token into `out`, both tokens x k."""
+    values, latents = out
+    k = values.shape[1]
     screen = screening.current(centred)
     tokens, parts, kept, sound = [], [], [], []
     for rows, scores, margin in _scores(centred, W_enc, b_enc, screen):
@@ -79,7 +92,20 @@ def top_k(
             screen.give_up(f"{len(rest):,} of {len(centred):,} tokens have too many latents alike")
         if screen.due():
             _check(screen, (values, latents), centred, (W_enc, b_enc), signed=signed)
-    return values if signed else values.relu_(), latents
+
+
+def _from_shortlist(
+    centred: Tensor, W_enc: Tensor, b_enc: Tensor, k: int, *, signed: bool
+) -> tuple[Tensor, Tensor]:
+    """Do as `top_k` with the screen in use, which rounds to bfloat16."""
+    screen = screening.current(centred, "bf16")
+    assert screen is not None
+    rounded = (centred.to(torch.bfloat16), screen.rounded(W_enc), b_enc.to(torch.bfloat16))
+    parts = [shortlist.listed(pre, k, signed=signed) for _, pre in tiles(*rounded)]
+    found = shortlist.best(centred, W_enc, b_enc, torch.cat(parts), k=k, signed=signed)
+    if screen.due():
+        _check(screen, found, centred, (W_enc, b_enc), signed=signed)
+    return found
 
 
 def above(centred: Tensor, W_enc: Tensor, b_enc: Tensor, bar: Tensor | float) -> Codes:
@@ -263,11 +289,10 @@ def _check(
     rows = _sample(screen, centred)
     values, latents = (part[rows] for part in found)
     pre = torch.addmm(weights[1], centred[rows], weights[0].T)
-    wanted = _by_sorting(pre, latents.shape[1], signed=signed)[1]
-    token = torch.arange(len(wanted)).repeat_interleave(wanted.shape[1])
-    scores = score(centred[rows], *weights, token=token, latent=wanted.flatten()).view_as(wanted)
+    size, wanted = _by_sorting(pre, latents.shape[1], signed=signed)
+    scores = sampled(fixed(size, wanted), centred[rows], weights[0])
+    scores = scores.add_(weights[1][wanted.flatten()]).view_as(wanted)
     found_too = (wanted[:, :, None] == latents[:, None, :]).any(2)
     least = values[:, -1:]
     better = scores.abs() > least.abs() if signed else scores > least
-    lost = ~found_too & better
-    screen.note(wanted=wanted.numel(), lost=int(lost.sum()))
+    screen.note(wanted=wanted.numel(), lost=(~found_too & better).sum())

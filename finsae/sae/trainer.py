@@ -1,12 +1,9 @@
-"""The training of one or several SAEs on one stream of activations."""
+"""One SAE in training: its weights, what a step does to them, and what is known of it."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,24 +12,23 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError
-from finsae.sae import losses, watch, workers
-from finsae.sae.batches import Batches, Tokens, batches, check, sample
+from finsae.sae import screening, workers
+from finsae.sae.batches import Tokens, sample
 from finsae.sae.coder import Coder
 from finsae.sae.losses import Moment
+from finsae.sae.optimiser import Optimiser
+from finsae.sae.replay import Replay
 from finsae.sae.screening import Screen
 from finsae.sae.settings import Training
 from finsae.sae.start import geometric_median, initial_weights, scales
-from finsae.sae.stream import Passes, Stream
+from finsae.sae.stream import Stream
 from finsae.sae.transfer import transferred
-from finsae.store import atomic_path, progress
 
 SAMPLE = 32_768  # tokens behind the starting b_dec and the scale
-LOGS = 100  # rows of the history
-CHECKPOINT_SECONDS = 180.0
 # Steps between looks at which latents are dead: on a GPU each look waits for the device.
 LOOK_FOR_DEAD = 16
+LEAST_LIST = 64  # of dead latents, on a GPU: twice as long each time it is too short
 TRANSFER_RATE = 1 / 3  # of the learning rate, for an SAE that begins with another's weights
-LIVE = "history.jsonl"  # beside the checkpoint
 HISTORY = ("step", "tokens", "fvu", "extra_loss", "l0", "dead", "tokens_per_second", "recall")
 
 
@@ -85,17 +81,23 @@ class Trainer:
             self.weights, self.memory = transferred(init_from, self.weights, coder)
             self.lr *= TRANSFER_RATE
         self.workers.begin_alike(self.weights)
-        self.optimiser = torch.optim.Adam(
-            [w.requires_grad_() for w in self.weights.values()],
-            lr=self.lr,
-            eps=6.25e-10,
-            fused=True,
-        )
+        self._equip()
         self.idle = torch.zeros(coder.latents, dtype=torch.int64, device=self.device)
         self.dead = self.idle.nonzero().flatten()
-        self.screen = Screen()
+        self.padding: Tensor | None = None
         self.history: list[tuple[float, ...]] = []
         self.totals = torch.zeros(3, device=self.device)
+
+    def _equip(self) -> None:
+        """Make what takes the steps, as suits the device."""
+        on_gpu = self.device.type == "cuda"
+        self.screen = Screen(screening.fastest_on_gpu() if on_gpu else None)
+        rounds = self.screen.precision == "bf16"
+        self.optimiser = Optimiser(self.weights, unit_rows=self.coder.UNIT_ROWS, rounds=rounds)
+        if self.optimiser.rounded is not None:
+            self.screen.keep(self.weights["W_enc"], self.optimiser.rounded)
+        recorded = on_gpu and self.coder.static() and self.workers.count == 1
+        self.replay = Replay(self._learn) if recorded else None
 
     def view(self, rows: Tensor, *, step: int) -> Tensor:
         """Read each token at one of the layers, scaled: tokens x width, float32.
@@ -116,29 +118,45 @@ class Trainer:
         together = self.workers if step >= 0 else workers.Workers()
         size = len(rows) * together.count
         drawn = torch.from_numpy(random.integers(len(self.layers), size=size)[together.share(size)])
-        drawn = drawn.to(self.device)
+        if self.device.type == "cuda":
+            drawn = drawn.pin_memory().to(self.device, non_blocking=True)
         picked = rows[torch.arange(len(rows), device=self.device), self.chosen[drawn]]
         return picked.to(torch.float32) * self.scales[drawn, None]
 
     @torch.no_grad()
     def advance(self, rows: Tensor, *, step: int, steps: int) -> None:
         """Take one optimiser step with this worker's share of a batch."""
-        limit = self.training.idle_limit(steps)
         if step % LOOK_FOR_DEAD == 0:
-            self.dead = (self.idle > limit).nonzero().flatten()
+            self._look(self.training.idle_limit(steps))
         x = self.view(rows, step=step)
-        moment = Moment(step, steps, self.training, self.dead, self.memory)
+        self.optimiser.set_rate(self.lr * self.training.rate(step, steps))
+        self.moment = Moment(step, steps, self.training, self.dead, self.memory, self.padding)
         with self.screen.used():
-            found = self.coder.step(self.weights, x, moment)
+            if self.replay is None:
+                self._learn(x)
+                return
+            checked = step % screening.EVERY == 0
+            if checked:
+                self.screen.check_next()
+            self.replay(x, key=(len(self.dead), self.screen.precision), plainly=checked)
+
+    def _look(self, limit: int) -> None:
+        """Note which latents are dead; on a GPU in a list whose length and place seldom change."""
+        dead = (self.idle > limit).nonzero().flatten()
+        if self.device.type != "cuda":
+            self.dead = dead
+            return
+        size = max(LEAST_LIST, 1 << (len(dead) - 1).bit_length()) if len(dead) else 0
+        if len(self.dead) != size or self.padding is None:
+            self.dead, self.padding = dead.new_zeros(size), self.totals.new_empty(size)
+        self.dead.zero_()[: len(dead)] = dead
+        self.padding.zero_()[: len(dead)] = 1
+
+    def _learn(self, x: Tensor) -> None:
+        """Take a step at `moment`; on a GPU nothing in it may wait for the device."""
+        found = self.coder.step(self.weights, x, self.moment)
         self.workers.average_gradients(found.gradients)
-        if self.coder.UNIT_ROWS:
-            losses.project_gradient(self.weights, found.gradients)
-        for name, weight in self.weights.items():
-            weight.grad = found.gradients[name]
-        self.optimiser.param_groups[0]["lr"] = self.lr * self.training.rate(step, steps)
-        self.optimiser.step()
-        if self.coder.UNIT_ROWS:
-            losses.normalise_rows(self.weights["W_dec"])
+        self.optimiser.step(found.gradients)
         fires = found.codes.values != 0
         fired = torch.zeros_like(self.idle)
         fired.scatter_reduce_(0, found.codes.latents, fires.to(fired.dtype), "amax")
@@ -212,6 +230,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "idle": self.idle,
             "dead": self.dead,
+            "padding": self.padding,
             "memory": self.memory,
             "screen": self.screen.state(),
             "history": self.history,
@@ -224,141 +243,9 @@ class Trainer:
                 weight.copy_(state["weights"][name])
         self.optimiser.load_state_dict(state["optimiser"])
         self.idle, self.dead = state["idle"], state["dead"]
+        self.padding = state.get("padding")
+        if self.replay is not None:
+            self.replay.forget()
         self.memory = state["memory"]
         self.screen.restore(state["screen"])
         self.history = [tuple(row) for row in state["history"]]
-
-
-def fit_together(
-    coders: Sequence[Coder],
-    activations: Tokens | Stream,
-    *,
-    layers: Sequence[Sequence[int] | None] | None = None,
-    checkpoint: Path | None = None,
-    init_from: Sequence[Coder | None] | None = None,
-    fold: bool | None = None,
-) -> list[tuple[float, ...]]:
-    """Train several SAEs to the end in one reading of the activations.
-
-    Parameters
-    ----------
-    coders : sequence of Coder
-        Fitted in place; of the same batch and passes. The first one's seed decides the order of
-        the tokens.
-    activations : Tokens
-        Tokens x width, or tokens x layers x width.
-    layers : sequence, optional
-        Per coder, the positions on the second axis of the layers that it learns from.
-    checkpoint : path, optional
-        Written every few minutes; a killed run goes on from it and ends with the same bits.
-    init_from : sequence, optional
-        Per coder, a fitted SAE to begin with, or None.
-    fold : bool, optional
-        See `Trainer.finish`.
-
-    Returns
-    -------
-    list of tuple of float
-        Per coder, the scales of its layers.
-
-    Raises
-    ------
-    DataError
-        If settings make no SAE or differ in batch or passes, if the activations cannot be learnt
-        from, or if a training diverges.
-    """
-    for coder in coders:
-        coder.check()
-    settings = {
-        ((c.training or Training()).batch, (c.training or Training()).epochs) for c in coders
-    }
-    if len(settings) > 1:
-        raise DataError(f"SAEs trained together need one batch and epochs, not {sorted(settings)}")
-    check(activations, settings.pop()[0])
-    none = [None] * len(coders)
-    plan = zip(coders, layers or none, init_from or none, strict=True)
-    trainers = [Trainer(c, activations, layers=r, init_from=i) for c, r, i in plan]
-    run(trainers, activations, checkpoint=checkpoint)
-    for trainer in trainers:
-        trainer.finish(fold=fold)
-    return [tuple(float(scale) for scale in trainer.scales) for trainer in trainers]
-
-
-def run(
-    trainers: Sequence[Trainer], activations: Tokens | Stream, *, checkpoint: Path | None = None
-) -> None:
-    """Take all steps of all trainers; see `fit_together`."""
-    first = trainers[0]
-    training = first.training
-    together = first.workers
-    stream = batches(
-        activations,
-        training.batch,
-        seed=first.coder.random_state,
-        part=together.share(training.batch),
-    )
-    steps = max(1, round(training.epochs * stream.steps_per_pass))
-    step = 0
-    if checkpoint is not None and checkpoint.exists():
-        step = _restore(checkpoint, trainers)
-    saved = logged = time.monotonic()
-    every, since = max(1, steps // LOGS), 0
-    with progress("training the SAE", steps, shown=together.lead) as (bar, task):
-        bar.advance(task, step)
-        for rows in _inputs(stream, step, steps, first.device):
-            for trainer in trainers:
-                trainer.advance(rows, step=step, steps=steps)
-            step, since = step + 1, since + 1
-            bar.advance(task)
-            if step % every == 0:
-                now = time.monotonic()
-                for trainer in trainers:
-                    trainer.log(step, steps=steps, since=since, seconds=now - logged)
-                bar.update(task, note=first.note())
-                logged, since = now, 0
-                if together.lead:
-                    _note(trainers, checkpoint)
-                if checkpoint is not None and together.lead and now - saved > CHECKPOINT_SECONDS:
-                    _save(checkpoint, trainers, step)
-                    saved = now
-
-
-def _inputs(
-    stream: Batches | Passes, step: int, steps: int, device: torch.device
-) -> Iterator[Tensor]:
-    for _, rows in zip(range(step, steps), stream.since(step), strict=False):
-        yield torch.from_numpy(rows).to(device, non_blocking=True)
-
-
-def _note(trainers: Sequence[Trainer], checkpoint: Path | None) -> None:
-    """Write for whoever looks on: beside the checkpoint, one JSON object per line; TensorBoard."""
-    histories = [[dict(zip(HISTORY, row, strict=True)) for row in t.history] for t in trainers]
-    if checkpoint is not None:
-        with (
-            atomic_path(checkpoint.with_name(LIVE)) as temporary,
-            temporary.open("w") as handle,
-        ):
-            for number, history in enumerate(histories):
-                handle.writelines(json.dumps({"sae": number, **row}) + "\n" for row in history)
-    onlooker = watch.current()
-    if onlooker is not None:
-        for number, history in enumerate(histories):
-            onlooker.note(f"sae-{number}", history[-1])
-
-
-def _save(checkpoint: Path, trainers: Sequence[Trainer], step: int) -> None:
-    with atomic_path(checkpoint) as temporary:
-        torch.save({"step": step, "states": [t.state() for t in trainers]}, temporary)
-
-
-def _restore(checkpoint: Path, trainers: Sequence[Trainer]) -> int:
-    kept = torch.load(checkpoint, map_location=trainers[0].device, weights_only=True)
-    states = kept["states"]
-    if [s["identity"] for s in states] != [t.identity() for t in trainers]:
-        raise DataError(
-            f"{checkpoint} belongs to a run with other settings or activations: "
-            "delete it or train into another folder"
-        )
-    for trainer, state in zip(trainers, states, strict=True):
-        trainer.restore(state)
-    return int(kept["step"])

@@ -21,7 +21,7 @@ from finsae.sae.batches import Rows
 from finsae.sae.group import Member
 from finsae.sae.groups import layer_distances, saving, table
 from finsae.sae.job import split
-from finsae.sae.trainer import fit_together
+from finsae.sae.run import fit_together
 
 
 class Some:

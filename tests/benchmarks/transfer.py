@@ -20,7 +20,7 @@ from finsae.activations import Activations
 from finsae.sae import TopK, Training, evaluate, rotated, rotation
 from finsae.sae.batches import Rows
 from finsae.sae.job import split
-from finsae.sae.trainer import fit_together
+from finsae.sae.run import fit_together
 from finsae.sae.transfer import tokens_to_reach
 
 

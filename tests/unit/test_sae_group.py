@@ -9,7 +9,8 @@ from finsae import sae
 from finsae.checks import DataError
 from finsae.sae import GroupSAE, TopK, Training
 from finsae.sae.group import Member
-from finsae.sae.trainer import Trainer, fit_together
+from finsae.sae.run import fit_together
+from finsae.sae.trainer import Trainer
 
 SHORT = Training(epochs=4, batch=256, lr=3e-3)
 WIDTH = 16

@@ -6,8 +6,9 @@ import torch
 
 from finsae.sae import TopK, Training, candidates, screening, selection
 from finsae.sae.codes import ByLatent, decode, fixed, per_latent, sampled
+from finsae.sae.run import run
 from finsae.sae.screening import Screen
-from finsae.sae.trainer import Trainer, run
+from finsae.sae.trainer import Trainer
 
 PRECISIONS = ["float32", "int8"]
 

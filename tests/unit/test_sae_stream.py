@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import finsae.sae.trainer as trainer_module
+import finsae.sae.run as run_module
 from finsae.checks import DataError
 from finsae.sae import Stream, TopK, Training
 from finsae.sae.batches import batches
@@ -62,18 +62,18 @@ def test_a_plain_iterator_serves_one_pass():
 
 def test_a_killed_training_on_a_stream_ends_with_the_same_bits(tmp_path, monkeypatch):
     whole = coder().fit(Stream(pieces, tokens=TOKENS, buffer=1000))
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0.0)
-    advance = trainer_module.Trainer.advance
+    monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", 0.0)
+    advance = run_module.Trainer.advance
 
     def killed(self, rows, *, step, steps):
         if step == 20:
             raise KeyboardInterrupt
         advance(self, rows, step=step, steps=steps)
 
-    monkeypatch.setattr(trainer_module.Trainer, "advance", killed)
+    monkeypatch.setattr(run_module.Trainer, "advance", killed)
     with pytest.raises(KeyboardInterrupt):
         coder().fit(Stream(pieces, tokens=TOKENS, buffer=1000), checkpoint=tmp_path / "c.pt")
-    monkeypatch.setattr(trainer_module.Trainer, "advance", advance)
+    monkeypatch.setattr(run_module.Trainer, "advance", advance)
     again = coder().fit(Stream(pieces, tokens=TOKENS, buffer=1000), checkpoint=tmp_path / "c.pt")
     np.testing.assert_array_equal(again.W_dec_, whole.W_dec_)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-import finsae.sae.trainer as trainer_module
+import finsae.sae.run as run_module
 from finsae import sae
 from finsae.activations import Activations
 from finsae.checks import DataError
@@ -73,19 +73,19 @@ def test_rows_are_a_view():
 def test_resumed_training_ends_with_the_same_bits(tmp_path, monkeypatch):
     whole = TopK(32, 3, training=SHORT, device="cpu").fit(clouds())
     state = tmp_path / "checkpoint.pt"
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", 0.0)
     stop_at = 12
-    advance = trainer_module.Trainer.advance
+    advance = run_module.Trainer.advance
 
     def killed(self, rows, *, step, steps):
         if step == stop_at:
             raise KeyboardInterrupt
         advance(self, rows, step=step, steps=steps)
 
-    monkeypatch.setattr(trainer_module.Trainer, "advance", killed)
+    monkeypatch.setattr(run_module.Trainer, "advance", killed)
     with pytest.raises(KeyboardInterrupt):
         TopK(32, 3, training=SHORT, device="cpu").fit(clouds(), checkpoint=state)
-    monkeypatch.setattr(trainer_module.Trainer, "advance", advance)
+    monkeypatch.setattr(run_module.Trainer, "advance", advance)
     assert torch.load(state)["step"] == stop_at
     live = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [row["step"] for row in live] == list(range(1, stop_at + 1)) and live[-1]["fvu"] > 0
@@ -102,10 +102,10 @@ def test_auxk_revives_dead_latents():
     ends = []
     for settings in (off, replace(off, aux_coefficient=1 / 32)):
         coder = TopK(96, 3, training=settings, device="cpu")
-        trainer = trainer_module.Trainer(coder, many_directions())
+        trainer = run_module.Trainer(coder, many_directions())
         with torch.no_grad():  # half the latents start too low to win a selection
             trainer.weights["b_enc"][:48] = -1.5
-        trainer_module.run([trainer], many_directions())
+        run_module.run([trainer], many_directions())
         ends.append(trainer.finish().history_.iloc[-1])
     assert ends[0]["dead"] >= 0.5
     assert ends[1]["dead"] < 0.8 * ends[0]["dead"]
@@ -147,8 +147,8 @@ def test_diverging_training_says_so():
 
 
 def test_a_training_says_how_it_goes():
-    trainer = trainer_module.Trainer(TopK(32, 3, training=SHORT, device="cpu"), clouds())
-    trainer_module.run([trainer], clouds())
+    trainer = run_module.Trainer(TopK(32, 3, training=SHORT, device="cpu"), clouds())
+    run_module.run([trainer], clouds())
     row = trainer.finish().history_.iloc[-1]
     assert re.fullmatch(
         rf"FVU {row['fvu']:.3f}, L0 {row['l0']:.1f}, dead {row['dead']:.1%}, [\d,]+ tokens/s",
@@ -165,14 +165,14 @@ def test_saes_of_other_sizes_trained_in_one_pass_are_those_trained_alone():
         ]
 
     found, alone = coders(), coders()
-    trainer_module.fit_together(found, clouds())
+    run_module.fit_together(found, clouds())
     for one, other in zip(found, alone, strict=True):
         if one.random_state == 0:  # the first one's seed decides the order of the tokens
             other.fit(clouds())
             np.testing.assert_array_equal(one.W_dec_, other.W_dec_)
         assert one.history_["fvu"].iloc[-1] < one.history_["fvu"].iloc[0]
     with pytest.raises(DataError, match="one batch and epochs"):
-        trainer_module.fit_together(
+        run_module.fit_together(
             [found[0], TopK(32, 3, training=replace(SHORT, batch=64), device="cpu")], clouds()
         )
 

@@ -20,6 +20,10 @@ class AbsTopK(Coder):
     NAME = "abs-topk"
     SIGNED = True
 
+    def static(self) -> bool:
+        """Whether no shape depends on the data."""
+        return True
+
     def select(self, weights: Weights, centred: Tensor) -> Codes:
         """Keep the k pre-activations of largest absolute value."""
         return fixed(

@@ -56,6 +56,10 @@ class TopK(Coder):
         super().check()
         one_of("loss", self.loss, LOSSES)
 
+    def static(self) -> bool:
+        """Whether no shape depends on the data."""
+        return self.loss != "every-k"  # reads where its tiles end
+
     def select(self, weights: Weights, centred: Tensor) -> Codes:
         """Keep the k largest pre-activations, where positive."""
         return fixed(*selection.top_k(centred, weights["W_enc"], weights["b_enc"], self.k))
