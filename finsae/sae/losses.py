@@ -34,6 +34,8 @@ class Moment:
         Latents that have not fired for long, int64.
     memory : dict of str to Tensor
         What the architecture keeps between steps besides its weights; saved with checkpoints.
+    rows : Tensor, optional
+        The batch as it was read, before a layer was chosen and scaled.
     """
 
     step: int
@@ -41,6 +43,7 @@ class Moment:
     training: Training
     dead: Tensor
     memory: dict[str, Tensor] = field(default_factory=dict)
+    rows: Tensor | None = None
 
 
 class Fit(NamedTuple):

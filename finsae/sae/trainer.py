@@ -127,7 +127,7 @@ class Trainer:
         if step % LOOK_FOR_DEAD == 0:
             self.dead = (self.idle > limit).nonzero().flatten()
         x = self.view(rows, step=step)
-        moment = Moment(step, steps, self.training, self.dead, self.memory)
+        moment = Moment(step, steps, self.training, self.dead, self.memory, rows)
         with self.screen.used():
             found = self.coder.step(self.weights, x, moment)
         self.workers.average_gradients(found.gradients)
