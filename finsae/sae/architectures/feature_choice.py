@@ -66,7 +66,8 @@ class FeatureChoice(BatchTopK):
         sums = np.concatenate([[0.0], np.cumsum(weight)]) * (self.k * tokens / weight.sum())
         sums[-1] = self.k * tokens
         shift = np.random.default_rng([self.random_state, 5, step]).random()
-        return np.minimum(np.diff(np.floor(sums + shift)).astype(np.int64), tokens)
+        found: npt.NDArray[np.int64] = np.diff(np.floor(sums + shift)).astype(np.int64)
+        return found.clip(max=tokens)
 
     def largest(self, weights: Weights, centred: Tensor, moment: Moment) -> Codes:
         """Let every latent choose, and move the running thresholds."""

@@ -13,7 +13,7 @@ from finsae.sae.losses import Moment, Step, Weights, starting_bar
 from finsae.sae.settings import Training
 
 START = 2.0  # times k latents are active when training begins
-EVERY = 20  # steps between changes of the biases
+EVERY = 10  # steps between changes of the biases
 LOWER, RAISE = 0.02, 0.02  # of the largest pre-activation, per change
 SILENT = 1e-6  # frequency below which a latent's bias is raised
 NOTHING = 0.1  # of a token's length: what a group that is all silent is raised by
@@ -24,7 +24,7 @@ class GroupBias(Coder):
 
     ``x_hat = b_dec + sum_m a_m w_m y_m 1[y_m + b_m > 0]`` with ``y_m = w_m . (x - b_dec)`` and
     ``|w_m| = 1``: encoder and decoder share directions. Only w, a and b_dec have gradients, those
-    of the squared error. Every 20 steps, from the frequency p and the largest ``r = max(0, y + b)``
+    of the squared error. Every 10 steps, from the frequency p and the largest ``r = max(0, y + b)``
     of each latent since: ``b <- max(b - 0.02 r, -1)`` where p exceeds the target of the latent's
     group, ``b <- min(b + 0.02 T, 0)`` where it never fired, T the mean of r over its group.
     Targets of the groups are a geometric sequence, from often to rarely.
