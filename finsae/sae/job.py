@@ -87,7 +87,7 @@ def train(
             coder, tokens, offsets=offsets, spans=source.spans, texts=texts
         )
     coder.layer_, coder.model_ = layer, source.meta["model"]
-    coder.provenance_ = how_made(coder, source, tokens=len(learn), evaluation=found)
+    coder.provenance_ |= how_made(coder, source, tokens=len(learn), evaluation=found)
     if init_from is not None:
         begun = {"layer": init_from.layer_, "model": init_from.model_}
         coder.provenance_ |= {"init_from": begun | {"made": init_from.provenance_.get("made")}}

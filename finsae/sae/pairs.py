@@ -73,7 +73,9 @@ def _state_and_slope(
         with torch.enable_grad():
             logits = model(input_ids=ids, attention_mask=seen).logits[:, :-1]
             losses = nn.functional.cross_entropy(
-                logits.float().transpose(1, 2), ids[:, 1:], reduction="none"
+                logits.to(torch.promote_types(logits.dtype, torch.float32)).transpose(1, 2),
+                ids[:, 1:],
+                reduction="none",
             )
             loss = losses[seen[:, 1:].bool()].sum()
             (slope,) = torch.autograd.grad(loss, kept[0])

@@ -69,9 +69,7 @@ def test_a_pursuit_that_stops_early_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"residual_threshold is 0\.01.*never stops early"):
         sae.load(folder)
     stops = {"residual_threshold": 0.0, "stop_on_duplicate_support": False}
-    folder = written(
-        tmp_path / "b", w, architecture="matching_pursuit", max_iterations=K, **stops
-    )
+    folder = written(tmp_path / "b", w, architecture="matching_pursuit", max_iterations=K, **stops)
     assert (sae.load(folder).NAME, sae.load(folder).k) == ("itda", K)
 
 

@@ -49,17 +49,9 @@ class ITDA(Pursuit):
         Seed of the tokens' order.
     device : str, optional
         As `Coder`.
-
-    Attributes
-    ----------
-    atoms_ : ndarray
-        Atoms, int64: the row of the activations that each is; of a `Stream`, its number in order
-        of arrival.
     """
 
     NAME = "itda"
-
-    atoms_: npt.NDArray[np.int64]
 
     def __init__(
         self,
@@ -136,8 +128,21 @@ class ITDA(Pursuit):
             {"W_dec": growing.W_dec.cpu().numpy(), "b_dec": growing.b_dec.cpu().numpy()}
         )
         self.history_ = pd.DataFrame(growing.history)
-        self.atoms_ = np.array(growing.atoms, dtype=np.int64)
+        self.provenance_ = {"atoms": growing.atoms}
         return self
+
+    @property
+    def atoms_(self) -> npt.NDArray[np.int64]:
+        """Row of the activations that each atom is; of a `Stream`, its number as it arrived.
+
+        Raises
+        ------
+        DataError
+            If the folder it was loaded from does not say.
+        """
+        if "atoms" not in self.provenance_:
+            raise DataError("this itda does not say which tokens its atoms are")
+        return np.array(self.provenance_["atoms"], dtype=np.int64)
 
 
 class _Growing:
