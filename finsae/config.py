@@ -92,7 +92,8 @@ class Autoencoder:
     latents, k : int
         Size, and active latents per token.
     architecture : str
-        "topk", "batch-topk", "matryoshka", "abs-topk", "jumprelu", "gated" or "l1".
+        "topk", "batch-topk", "matryoshka", "abs-topk", "jumprelu", "gated", "l1", "gba",
+        "top-afa", "feature-choice" or "itda".
     layers : str or None
         Train on several layers: "all" (every one but the last), "1-4" or "2,4,5". None: on the
         reading's own layer.

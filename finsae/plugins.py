@@ -111,6 +111,11 @@ MENU: dict[str, dict[str, str]] = {
         "jumprelu": "finsae.sae.architectures.jumprelu:JumpReLU",
         "gated": "finsae.sae.architectures.gated:Gated",
         "l1": "finsae.sae.architectures.l1:L1",
+        "g-sae": "finsae.sae.architectures.g_sae:GradientSAE",
+        "gba": "finsae.sae.architectures.gba:GroupBias",
+        "top-afa": "finsae.sae.architectures.top_afa:TopAFA",
+        "feature-choice": "finsae.sae.architectures.feature_choice:FeatureChoice",
+        "itda": "finsae.sae.architectures.itda:ITDA",
     },
     "clusterer": {
         "mst": "finsae.cluster.mst:MinimumSpanningTree",

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from finsae.sae.architectures.itda import shared_atoms
     from finsae.sae.architectures.topk import TopK
     from finsae.sae.group import GroupSAE, export, load_groups, save_groups
     from finsae.sae.group_job import find_groups, train_groups
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from finsae.sae.job import train
     from finsae.sae.labels import label_latents
     from finsae.sae.metrics import evaluate, layer_table, mmcs
+    from finsae.sae.pairs import with_gradients
     from finsae.sae.patching import loss_recovered
     from finsae.sae.place import folder_hash, is_group, weights_path
+    from finsae.sae.pursuit import pursue
     from finsae.sae.settings import Training
     from finsae.sae.stream import Stream
     from finsae.sae.transfer import rotated, rotation
@@ -53,6 +56,9 @@ HOMES = {
     "train": "job",
     "folder_hash": "place",
     "weights_path": "place",
+    "pursue": "pursuit",
+    "shared_atoms": "architectures.itda",
+    "with_gradients": "pairs",
 }
 
 __all__ = [
@@ -72,15 +78,18 @@ __all__ = [
     "load_groups",
     "loss_recovered",
     "mmcs",
+    "pursue",
     "rotated",
     "rotation",
     "same_model",
     "save",
     "save_groups",
+    "shared_atoms",
     "tensorboard",
     "train",
     "train_groups",
     "weights_path",
+    "with_gradients",
 ]
 
 

@@ -265,7 +265,9 @@ class Coder:
         device = self.place()
         arrays = {name: getattr(self, f"{name}_") for name in self.WEIGHTS}
         tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-        return tensors | {"W_enc": tensors["W_enc"].T}
+        if "W_enc" in tensors:
+            tensors["W_enc"] = tensors["W_enc"].T
+        return tensors
 
     def place(self) -> torch.device:
         """Give the device to compute on.
@@ -282,7 +284,7 @@ class Coder:
         return torch.device(self.device)
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, "W_enc_"):
+        if not hasattr(self, "W_dec_"):
             raise DataError(
                 f"this {type(self).__name__} has learnt nothing yet: call fit, or sae.load(...)"
             )

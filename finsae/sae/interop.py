@@ -28,12 +28,19 @@ SAELENS = {
     "abs-topk": "abstopk",
     "jumprelu": "jumprelu",
     "gated": "gated",
+    "itda": "matching_pursuit",
 }
 ARCHITECTURES = {theirs: ours for ours, theirs in SAELENS.items()}
-# Once trained, a threshold learnt from batches is a JumpReLU's.
-SAELENS |= {"batch-topk": "jumprelu", "matryoshka": "jumprelu"}
+# Once trained, a threshold learnt from batches is a JumpReLU's; without the language model's
+# gradients a g-SAE is a TopK's. Top-AFA's selection SAELens has no class for.
+THRESHOLDS = ("batch-topk", "matryoshka", "feature-choice", "gba")
+SAELENS |= dict.fromkeys(THRESHOLDS, "jumprelu") | {"g-sae": "topk"}
 OWN = "finsae_"  # before the name of an architecture that SAELens does not know
 FIXED_K = ("topk", "abstopk")
+PURSUIT = "matching_pursuit"
+COUNT = {"topk": "k", "abstopk": "k", PURSUIT: "max_iterations"}  # what they call our k
+# finsae's pursuit takes its k steps, and does not stop before.
+STEPS = {"residual_threshold": 0.0, "stop_on_duplicate_support": False}
 # Why a way of normalising cannot be folded from the folder alone, or what to do instead.
 PER_TOKEN = "it scales every token by its own length, which no weights can do; take another SAE"
 REFUSED = {
@@ -129,8 +136,8 @@ def from_saelens(folder: Path, config: dict[str, Any], weights: Arrays) -> Forei
     if not centred:
         _fold_origin(weights)
     settings = {"latents": config["d_sae"]}
-    if architecture in FIXED_K:
-        settings["k"] = config["k"]
+    if architecture in COUNT:
+        settings["k"] = config[COUNT[architecture]]
     metadata = config.get("metadata") or {}
     hook = metadata.get("hook_name")
     return Foreign(
@@ -203,8 +210,25 @@ def _problems(folder: Path, config: dict[str, Any], architecture: str) -> list[s
         problems.append(f"normalize_activations is {scaled!r}: {reason}")
     if config.get("finetuning_scaling_factor"):
         problems.append("finetuning_scaling_factor is set, which SAELens 6 does not read either")
-    needed = ["d_sae", *(["k"] if architecture in FIXED_K else [])]
+    if architecture == PURSUIT:
+        problems += _early_stops(config)
+    needed = ["d_sae", *([COUNT[architecture]] if architecture in COUNT else [])]
     return problems + [f"{name} is missing" for name in needed if config.get(name) is None]
+
+
+def _early_stops(config: dict[str, Any]) -> list[str]:
+    """Say what of a matching pursuit finsae's does not do."""
+    theirs = {"residual_threshold": 1e-2, "stop_on_duplicate_support": True} | config
+    problems = [
+        f"{name} is {theirs[name]!r}; finsae's pursuit never stops early, and reads {value!r} only"
+        for name, value in STEPS.items()
+        if theirs[name] != value
+    ]
+    if config.get("normalize_activations", "none") != "none":
+        problems.append(
+            "a pursuit of normalised activations has no encoder to fold the factor into"
+        )
+    return problems
 
 
 def _scaling_factor(folder: Path) -> float:
@@ -234,6 +258,9 @@ def _fold_lengths(weights: Arrays) -> None:
 
 def _fold_origin(weights: Arrays) -> None:
     """Let an encoder of x read ``x - b_dec``."""
+    if "W_enc" not in weights:  # a pursuit, which then adds no b_dec either
+        weights["b_dec"] = np.zeros_like(weights["b_dec"])
+        return
     shift = weights["b_dec"] @ weights["W_enc"]
     for name in ("b_enc", "b_gate"):
         if name in weights:

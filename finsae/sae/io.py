@@ -22,6 +22,8 @@ from finsae.plugins import make
 from finsae.sae.coder import Coder
 from finsae.sae.interop import (
     FIXED_K,
+    PURSUIT,
+    STEPS,
     Foreign,
     from_saelens,
     from_sparsify,
@@ -96,6 +98,8 @@ def _config(coder: Coder) -> dict[str, Any]:
     own: dict[str, Any] = {}
     if architecture in FIXED_K:
         own = {"k": coder.k, "rescale_acts_by_decoder_norm": False}
+    elif architecture == PURSUIT:
+        own = {"max_iterations": coder.k, **STEPS}
     return {
         "architecture": architecture,
         "d_in": len(coder.b_dec_),

@@ -17,7 +17,7 @@ from finsae.checks import DataError
 from finsae.sae.batches import Rows, Tokens
 from finsae.sae.coder import Coder
 from finsae.sae.dark_matter import dark_matter
-from finsae.sae.interop import saelens_name
+from finsae.sae.interop import SAELENS
 from finsae.sae.io import save
 from finsae.sae.labels import label_latents
 from finsae.sae.metrics import density_histogram, evaluate
@@ -87,7 +87,7 @@ def train(
             coder, tokens, offsets=offsets, spans=source.spans, texts=texts
         )
     coder.layer_, coder.model_ = layer, source.meta["model"]
-    coder.provenance_ = how_made(coder, source, tokens=len(learn), evaluation=found)
+    coder.provenance_ |= how_made(coder, source, tokens=len(learn), evaluation=found)
     if init_from is not None:
         begun = {"layer": init_from.layer_, "model": init_from.model_}
         coder.provenance_ |= {"init_from": begun | {"made": init_from.provenance_.get("made")}}
@@ -225,10 +225,16 @@ def model_card(coder: Coder) -> str:
         f"# Sparse autoencoder ({coder.NAME}), {coder.model_} layer {coder.layer_}\n\n"
         f"| | |\n|---|---|\n{table}\n\n"
         "FVU is the sum of squared errors over the sum of squared distances to the mean, both over "
-        "all held-out tokens.\nThe folder has SAELens' layout and loads there as a "
-        f"`{saelens_name(coder.NAME)}` SAE; `labels.parquet` names each latent by words\nof the "
-        "training text it fires on.\n"
+        f"all held-out tokens.\nThe folder has SAELens' layout and {_elsewhere(coder)}; "
+        "`labels.parquet` names each latent by words\nof the training text it fires on.\n"
     )
+
+
+def _elsewhere(coder: Coder) -> str:
+    """Say what becomes of the folder in SAELens."""
+    if coder.NAME in SAELENS:
+        return f"loads there as a `{SAELENS[coder.NAME]}` SAE"
+    return "its architecture has no class there, so that it loads in finsae only"
 
 
 def _recall(history: pd.Series[Any]) -> dict[str, str]:

@@ -37,6 +37,8 @@ class Moment:
     padding : Tensor, optional
         Where `dead` is filled up to a length that seldom changes: 1 for a dead latent, 0 for
         padding.
+    rows : Tensor, optional
+        The batch as it was read, before a layer was chosen and scaled.
     """
 
     step: int
@@ -45,6 +47,7 @@ class Moment:
     dead: Tensor
     memory: dict[str, Tensor] = field(default_factory=dict)
     padding: Tensor | None = None
+    rows: Tensor | None = None
 
 
 class Fit(NamedTuple):

@@ -71,7 +71,7 @@ def loss_recovered(
         If the model has no such layer or another width, there is nothing to predict, or wiping the
         layer out does not hurt: then there is nothing to recover.
     """
-    block = _block(model, layer)
+    block = find_block(model, layer)
     width, device = len(coder.b_dec_), next(model.parameters()).device
     fed = [{name: tensor.to(device) for name, tensor in batch.items()} for batch in batches]
     seen = _Mean(width)
@@ -119,7 +119,7 @@ def _rebuilt(coder: Coder, x: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(decoded, dtype=np.float32)).to(x)
 
 
-def _block(model: nn.Module, layer: int) -> nn.Module:
+def find_block(model: nn.Module, layer: int) -> nn.Module:
     """Find a transformer block: of the list as long as the configuration says, nearest the top."""
     config: Any = model.config
     count = int(config.get_text_config().num_hidden_layers)

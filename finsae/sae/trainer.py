@@ -130,7 +130,7 @@ class Trainer:
             self._look(self.training.idle_limit(steps))
         x = self.view(rows, step=step)
         self.optimiser.set_rate(self.lr * self.training.rate(step, steps))
-        self.moment = Moment(step, steps, self.training, self.dead, self.memory, self.padding)
+        self.moment = Moment(step, steps, self.training, self.dead, self.memory, self.padding, rows)
         with self.screen.used():
             if self.replay is None:
                 self._learn(x)

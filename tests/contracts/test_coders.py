@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+import finsae.sae.trainer as trainer_module
 from finsae import sae
 from finsae.checks import DataError
 from finsae.plugins import MENU, make
@@ -23,6 +24,14 @@ def planted(tokens=4096, seed=0):
     return (active @ directions + 2.0 + noise).astype(np.float16)
 
 
+def learnt(name, activations=None):
+    """What a coder learns from: a g-sae needs the model's gradients beside the activations."""
+    x = planted(2048) if activations is None else activations
+    if name != "g-sae" or x.ndim != 2:
+        return x
+    return np.stack([x, np.roll(x, 1, axis=-1)], axis=1)
+
+
 @pytest.fixture(scope="module", params=MENU["coder"])
 def name(request):
     return request.param
@@ -35,7 +44,7 @@ def build(name, **params):
 
 @pytest.fixture(scope="module")
 def fitted(name):
-    return build(name).fit(planted())
+    return build(name).fit(learnt(name))
 
 
 def test_loss_falls(fitted):
@@ -79,17 +88,17 @@ def test_saved_exactly(fitted, tmp_path):
 
 
 def test_same_seed_gives_the_same_bits_and_another_does_not(name, fitted):
-    again, other = build(name).fit(planted()), build(name, random_state=1).fit(planted())
-    np.testing.assert_array_equal(again.W_enc_, fitted.W_enc_)
-    np.testing.assert_array_equal(again.W_dec_, fitted.W_dec_)
+    again, other = (build(name, random_state=seed).fit(learnt(name)) for seed in (0, 1))
+    for weight in fitted.WEIGHTS:
+        np.testing.assert_array_equal(getattr(again, f"{weight}_"), getattr(fitted, f"{weight}_"))
     assert not np.array_equal(other.W_dec_, fitted.W_dec_)
 
 
 def test_encode_learns_nothing(fitted):
-    before = fitted.W_enc_.copy(), fitted.b_dec_.copy()
+    before = {weight: getattr(fitted, f"{weight}_").copy() for weight in fitted.WEIGHTS}
     fitted.encode(100 * planted(50, seed=4))
-    np.testing.assert_array_equal(fitted.W_enc_, before[0])
-    np.testing.assert_array_equal(fitted.b_dec_, before[1])
+    for weight, array in before.items():
+        np.testing.assert_array_equal(getattr(fitted, f"{weight}_"), array)
 
 
 def test_no_tokens_give_no_codes(fitted):
@@ -109,13 +118,13 @@ def test_no_tokens_give_no_codes(fitted):
 )
 def test_bad_activations_are_refused(name, activations, message):
     with pytest.raises(DataError, match=message):
-        build(name).fit(activations)
+        build(name).fit(learnt(name, activations))
 
 
 @pytest.mark.parametrize("k", [0, LATENTS, LATENTS + 1])
 def test_bad_k_is_refused(name, k):
     with pytest.raises(DataError, match="below latents"):
-        build(name, k=k).fit(planted())
+        build(name, k=k).fit(learnt(name))
 
 
 def test_wrong_width_nan_and_unfitted_are_refused(name, fitted):
@@ -126,4 +135,24 @@ def test_wrong_width_nan_and_unfitted_are_refused(name, fitted):
     with pytest.raises(DataError, match="call fit"):
         build(name).encode(planted(5))
     with pytest.raises(DataError, match="device"):
-        build(name, device="tpu").fit(planted())
+        build(name, device="tpu").fit(learnt(name))
+
+
+def test_a_killed_training_ends_with_the_same_bits(name, fitted, tmp_path, monkeypatch):
+    if name == "itda":
+        pytest.skip("an itda has no steps: its one pass begins again")
+    state, advance = tmp_path / "checkpoint.pt", trainer_module.Trainer.advance
+    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0.0)
+
+    def killed(self, rows, *, step, steps):
+        if step == 37:
+            raise KeyboardInterrupt
+        advance(self, rows, step=step, steps=steps)
+
+    monkeypatch.setattr(trainer_module.Trainer, "advance", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build(name).fit(learnt(name), checkpoint=state)
+    monkeypatch.setattr(trainer_module.Trainer, "advance", advance)
+    again = build(name).fit(learnt(name), checkpoint=state)
+    for weight in fitted.WEIGHTS:
+        np.testing.assert_array_equal(getattr(again, f"{weight}_"), getattr(fitted, f"{weight}_"))

@@ -59,8 +59,18 @@ def top_k(pre):
     return codes
 
 
-def test_every_architecture_has_a_name_in_saelens():
-    assert set(MENU["coder"]) <= set(SAELENS)
+def test_every_architecture_but_one_has_a_name_in_saelens():
+    assert set(MENU["coder"]) - set(SAELENS) == {"top-afa"}
+
+
+def test_a_pursuit_that_stops_early_is_refused(tmp_path):
+    w = {name: array for name, array in drawn().items() if name in ("W_dec", "b_dec")}
+    folder = written(tmp_path / "sae", w, architecture="matching_pursuit", max_iterations=K)
+    with pytest.raises(DataError, match=r"residual_threshold is 0\.01.*never stops early"):
+        sae.load(folder)
+    stops = {"residual_threshold": 0.0, "stop_on_duplicate_support": False}
+    folder = written(tmp_path / "b", w, architecture="matching_pursuit", max_iterations=K, **stops)
+    assert (sae.load(folder).NAME, sae.load(folder).k) == ("itda", K)
 
 
 def test_codes_scaled_by_decoder_lengths_are_folded(tmp_path):

@@ -35,6 +35,7 @@ def start(coder):
     }
     if coder.UNIT_ROWS:
         losses.normalise_rows(weights["W_dec"])
+    coder.paired_ = True  # as a g-sae's fit says
     coder.start(weights, tokens())
     for number, name in enumerate(n for n in weights if n not in COMMON):
         if name != "log_threshold":
@@ -162,6 +163,44 @@ def dense_l1(coder, w, x, dead):
     return share(z @ w["W_dec"] + w["b_dec"], x) + 0.05 * size
 
 
+GRADIENTS = normal(TOKENS, WIDTH, seed=8)
+
+
+def dense_g_sae(coder, w, x, dead):
+    u = pre(w, x)
+    g = GRADIENTS / GRADIENTS.square().mean(1, keepdim=True).sqrt()
+    at = (relu(u) * (1 + (g @ w["W_dec"].T).abs())).topk(K).indices
+    x_hat = torch.zeros_like(u).scatter(1, at, relu(u.gather(1, at))) @ w["W_dec"] + w["b_dec"]
+    return share(x_hat, x) + aux(w, u, x, x_hat, dead)
+
+
+def dense_gba(coder, w, x, dead):
+    y = (x - w["b_dec"]) @ w["W_dec"].T
+    return share((y * (y + coder.start_ > 0) * w["amplitude"]) @ w["W_dec"] + w["b_dec"], x)
+
+
+def dense_top_afa(coder, w, x, dead):
+    centred = x - w["b_dec"]
+    u = centred @ w["W_enc"].T
+    top, at = u.topk(coder.k)
+    top = top.relu()
+    reach, length = top.square().cumsum(1).sqrt(), centred.norm(dim=1, keepdim=True)
+    keep = torch.arange(coder.k) <= (reach - length).abs().argmin(1, keepdim=True)
+    z = torch.zeros_like(u).scatter(1, at, top * keep)
+    x_hat = z @ w["W_dec"] + w["b_dec"]
+    off = (top * keep).norm(dim=1) - length[:, 0]
+    lengths = off.square().sum() / (x - x.mean(0)).square().sum() / 32
+    return share(x_hat, x) + lengths + aux(w, u, x, x_hat, dead)
+
+
+def dense_feature_choice(coder, w, x, dead):
+    u = pre(w, x)
+    rank = u.argsort(0, descending=True).argsort(0)
+    z = relu(u) * (rank < torch.from_numpy(coder.budgets(TOKENS, 999)))
+    x_hat = z @ w["W_dec"] + w["b_dec"]
+    return share(x_hat, x) + aux(w, u, x, x_hat, dead)
+
+
 CASES = [
     ("topk", {}, dense_topk),
     ("topk", {"loss": "multi"}, dense_topk),
@@ -174,16 +213,21 @@ CASES = [
     ("jumprelu", {"mode": "tanh"}, dense_jumprelu),
     ("gated", {"penalty": 0.05}, dense_gated),
     ("l1", {"penalty": 0.05}, dense_l1),
+    ("g-sae", {}, dense_g_sae),
+    ("gba", {}, dense_gba),
+    ("top-afa", {}, dense_top_afa),
+    ("feature-choice", {}, dense_feature_choice),
+    ("feature-choice", {"budget": "zipf"}, dense_feature_choice),
 ]
 DEAD = torch.tensor([3, 17, 20, 21, 22, 40, 41])
 
 
 def test_no_architecture_is_left_out():
-    assert {name for name, _, _ in CASES} == set(MENU["coder"])
+    assert {name for name, _, _ in CASES} | {"itda"} == set(MENU["coder"])  # which has none
 
 
 def moment(dead=DEAD):
-    return Moment(999, 1000, TRAINING, dead)
+    return Moment(999, 1000, TRAINING, dead, rows=torch.stack([tokens(), GRADIENTS], 1))
 
 
 @pytest.mark.parametrize(("name", "settings", "dense"), CASES)
