@@ -40,18 +40,19 @@ class Optimiser:
 
     def __init__(self, weights: Weights, *, unit_rows: bool, rounds: bool = False) -> None:
         self.weights, self.unit_rows = weights, unit_rows
-        encoder = weights["W_enc"]
-        self.rounded = encoder.detach().to(torch.bfloat16) if rounds else None
+        decoder = weights["W_dec"]  # some architectures have no encoder of its own
+        rounds = rounds and "W_enc" in weights
+        self.rounded = weights["W_enc"].detach().to(torch.bfloat16) if rounds else None
         lr: Any = 0.0
-        if encoder.is_cuda:  # a captured step reads it anew each time
-            lr = torch.zeros((), device=encoder.device)
+        if decoder.is_cuda:  # a captured step reads it anew each time
+            lr = torch.zeros((), device=decoder.device)
         self.adam = torch.optim.Adam(
             [w.requires_grad_() for w in weights.values()],
             lr=lr,
             betas=BETAS,
             eps=EPSILON,
             fused=True,
-            capturable=encoder.is_cuda,
+            capturable=decoder.is_cuda,
         )
 
     def set_rate(self, rate: float) -> None:
@@ -65,7 +66,7 @@ class Optimiser:
     @torch.no_grad()
     def step(self, gradients: Weights) -> None:
         """Take a step; the gradients may be overwritten."""
-        if kernels.usable(self.weights["W_enc"]) and self._fits():
+        if kernels.usable(self.weights["W_dec"]) and self._fits():
             self._in_one_pass(gradients)
             self._rest({n: g for n, g in gradients.items() if n not in MATRICES})
             return
@@ -100,7 +101,7 @@ class Optimiser:
     def _fits(self) -> bool:
         from finsae.sae.kernels import optimiser
 
-        return all(optimiser.serves(self.weights[name]) for name in MATRICES)
+        return all(n in self.weights and optimiser.serves(self.weights[n]) for n in MATRICES)
 
     def _in_one_pass(self, gradients: Weights) -> None:
         """Take the step of the matrices."""

@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+import finsae.sae.run as run_module
 import finsae.sae.trainer as trainer_module
 from finsae import sae
 from finsae.checks import DataError
@@ -142,7 +143,7 @@ def test_a_killed_training_ends_with_the_same_bits(name, fitted, tmp_path, monke
     if name == "itda":
         pytest.skip("an itda has no steps: its one pass begins again")
     state, advance = tmp_path / "checkpoint.pt", trainer_module.Trainer.advance
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", 0.0)
 
     def killed(self, rows, *, step, steps):
         if step == 37:

@@ -10,7 +10,7 @@ from finsae.checks import DataError
 from finsae.plugins import make
 from finsae.sae import Stream, Training, evaluate, pursuit
 from finsae.sae.architectures.itda import ITDA
-from finsae.sae.trainer import fit_together
+from finsae.sae.run import fit_together
 
 WIDTH, LATENTS, K = 12, 40, 4
 

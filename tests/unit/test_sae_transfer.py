@@ -8,7 +8,7 @@ from finsae import sae
 from finsae.checks import DataError
 from finsae.plugins import MENU, make
 from finsae.sae import Training
-from finsae.sae.trainer import fit_together
+from finsae.sae.run import fit_together
 from finsae.sae.transfer import chain, rotated, rotation, tokens_to_reach
 
 WIDTH, LATENTS, K = 24, 96, 4
