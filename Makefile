@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export FINSAE_CACHE ?= $(CURDIR)/data/cache
 
-.PHONY: demo test test-slow lint types fast setup saelens browser audit wheel clean
+.PHONY: demo test test-slow lint types fast notebooks setup saelens browser audit wheel clean
 
 demo: setup
 	$(BIN)/finsae demo --out reports/demo
@@ -17,6 +17,10 @@ test-slow: setup saelens browser
 # Two processes on two cores: one thread each.
 fast: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not network" -n 2 --durations=5
+
+# Runs the notebooks and keeps their outputs, figures as PNG.
+notebooks: setup
+	$(BIN)/python tests/executed.py
 
 lint: setup
 	$(BIN)/ruff check .

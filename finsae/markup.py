@@ -152,6 +152,10 @@ class View(NamedTuple):
 class Shown:
     """An object that shows itself in a notebook: as HTML, and where that is not shown, as text."""
 
+    def __init_subclass__(cls) -> None:
+        # IPython prefers a class's own __repr__, which a dataclass has, to what it inherits
+        cls._repr_pretty_ = Shown._repr_pretty_  # type: ignore[method-assign]
+
     def _view(self) -> View:
         """Say what is shown."""
         raise NotImplementedError

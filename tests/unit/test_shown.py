@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import toy_features
+from IPython.lib.pretty import pretty
 
 from finsae import explain, pipeline
 from finsae.features import Features
@@ -45,22 +46,14 @@ class Page(HTMLParser):
         self.text += data + "\n"
 
 
-class Printer:
-    """What IPython hands to `_repr_pretty_`."""
-
-    def text(self, words):
-        self.words = words
-
-
 def shown(thing, most=12_000):
     """Read the HTML of an object: compact, no script, nothing of its own colour."""
     html = thing._repr_html_()
     page = Page(html)
     assert page.tags <= TAGS and len(html) < most
     assert not any("color" in style or "background" in style for style in page.styles)
-    printer = Printer()
-    thing._repr_pretty_(printer, False)
-    assert printer.words.split("\n")[0] in page.text and len(printer.words) < 2_000
+    words = pretty(thing)
+    assert words.split("\n")[0] in page.text and len(words) < 2_000
     return page.text
 
 
