@@ -8,7 +8,7 @@ from finsae import plots
 from finsae.methods import label
 from finsae.report.findings import difference_table, scored
 from finsae.report.metrics import MONEY
-from finsae.report.parts import Part, Section, Words, figure, table
+from finsae.report.parts import Cell, Part, Section, Words, figure, table
 from finsae.report.summary import differences, interval, levels, records
 from finsae.result import SUSPICIOUS, Result
 
@@ -53,8 +53,8 @@ def _walk(steps: pd.DataFrame) -> list[Part]:
     rows = [
         {
             "Mended in this row": str(row["step"]),
-            "Net Sharpe": interval(row, digits=2) if pd.notna(row["value"]) else None,
-            "Worth": None if pd.isna(row["worth"]) else f"{row['worth']:+.2f}",
+            "Net Sharpe": Cell(interval(row, digits=2), number=True),
+            "Worth": None if pd.isna(row["worth"]) else f"{row['worth']:+z.2f}",
             "Pairs": int(row["pairs"]),
             "Trades": int(row["trades"]),
         }
