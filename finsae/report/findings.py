@@ -130,7 +130,8 @@ def score_table(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataF
         metrics[key].name: [_score(rows, method, metrics[key]) for method in methods]
         for key, rows in columns.items()
     }
-    sizes = next(iter(columns.values()))["n"] if columns else pd.Series()
+    counted = [rows["n"] for key, rows in columns.items() if key not in UNITS]
+    sizes = counted[0] if counted else pd.Series()
     n = [_whole(sizes.get(method)) for method in methods]
     return pd.DataFrame({"Method": [label(m) for m in methods], **shown, "n": n}, dtype=object)
 

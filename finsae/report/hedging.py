@@ -50,7 +50,7 @@ def hedging(result: Result) -> Section:
 
 def hedging_lines(rows: pd.DataFrame, paired: pd.DataFrame, method: str) -> list[str]:
     """Say in words whose baskets of peers remove most, by how much, and where `method` stands."""
-    return [*verdict(rows, paired, HEDGE), *standing(rows, paired, method, HEDGE.digits)]
+    return [*verdict(rows, paired, HEDGE), *standing(rows, paired, method, HEDGE)]
 
 
 def removed(left: pd.DataFrame) -> pd.DataFrame:

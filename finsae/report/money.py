@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from finsae import plots
+from finsae.markup import Cell
 from finsae.methods import label
 from finsae.metrics import MONEY, interval
 from finsae.report.findings import difference_table, scored
@@ -53,8 +54,8 @@ def _walk(steps: pd.DataFrame) -> list[Part]:
     rows = [
         {
             "Mended in this row": str(row["step"]),
-            "Net Sharpe": interval(row, digits=2) if pd.notna(row["value"]) else None,
-            "Worth": None if pd.isna(row["worth"]) else f"{row['worth']:+.2f}",
+            "Net Sharpe": Cell(interval(row, digits=2), number=True),
+            "Worth": None if pd.isna(row["worth"]) else f"{row['worth']:+z.2f}",
             "Pairs": int(row["pairs"]),
             "Trades": int(row["trades"]),
         }

@@ -18,6 +18,7 @@ from finsae.plots.spec import Cells
 
 LETTERS = 140  # of a table's, that fit into a line on paper
 NARROW = 7  # columns of a table that has room for intervals beside their numbers
+SENTENCE = 80  # letters from which on a cell is a text
 PRINTED = 2  # figures of one place that are printed one below the other
 
 
@@ -134,6 +135,11 @@ class Table:
     def wide(self) -> bool:
         """Whether intervals go below their numbers, so that all columns fit."""
         return len(self.columns) > NARROW
+
+    @property
+    def stacked(self) -> bool:
+        """Whether its cells are texts, which on a narrow screen go below one another."""
+        return any(len(cell.text) > SENTENCE for row in self.rows for cell in row)
 
     @property
     def long(self) -> bool:

@@ -68,7 +68,7 @@ def summary_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     for metric in asked:
         rows, paired = levels(scores, metric), differences(scores, metric)
         lines += verdict(rows, paired, QUESTIONS[metric])
-        lines += standing(rows, paired, own_method(rows, facts), QUESTIONS[metric].digits)
+        lines += standing(rows, paired, own_method(rows, facts), QUESTIONS[metric])
     if asked[0] == "peer_r2":
         peers = f"{facts['k']} nearest peers" if facts.get("k") else "nearest peers"
         lines.insert(min(2, len(lines)), MEANING.format(peers))
@@ -125,7 +125,9 @@ def _by_how_much(
     return " ".join(told)
 
 
-def standing(rows: pd.DataFrame, paired: pd.DataFrame, method: str, digits: int = 3) -> list[str]:
+def standing(
+    rows: pd.DataFrame, paired: pd.DataFrame, method: str, question: Question
+) -> list[str]:
     """Say what a method is above, not separated from, and below; nothing if it is not compared."""
     leads = _leads(paired, method)
     if method not in rows.index or not leads:
@@ -137,11 +139,11 @@ def standing(rows: pd.DataFrame, paired: pd.DataFrame, method: str, digits: int 
         ],
         "below": [lead for lead in leads if separated(lead) and lead["value"] < 0],
     }
-    told = [f"{words} {_named(mine, digits)}" for words, mine in kinds.items() if mine]
+    told = [f"{words} {_named(mine, question.digits)}" for words, mine in kinds.items() if mine]
     bare = [label(lead["versus"]) for lead in leads if not has_interval(lead)]
     told += [f"not compared with {', '.join(bare)}: no interval is available"] if bare else []
-    score = interval(records(rows.loc[[method]])[0], digits=digits)
-    return [f"{label(method)} itself: {score}; {'; '.join(told)}."]
+    score = question.measure.format(_written(records(rows.loc[[method]])[0], question))
+    return [f"{label(method)}, with {score}: {'; '.join(told)}."]
 
 
 def standings(rows: pd.DataFrame, paired: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:

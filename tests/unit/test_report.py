@@ -134,7 +134,10 @@ def test_words_say_what_the_intervals_bear(page):
         "Best at explaining later returns: Past correlation, with a peer R² of "
         "0.147 [0.137, 0.157], above all that it was compared with."
     )
-    assert "SAE itself: 0.410 [0.380, 0.440]; above SIC +0.060 [+0.040, +0.080]" in summary
+    assert (
+        "SAE, with a peer correlation of 0.410 [0.380, 0.440]: above SIC +0.060 [+0.040, +0.080]"
+        in summary
+    )
     assert "not separated from TF-IDF" in summary and 'id="table-standings"' in summary
     assert "5 nearest peers" in page
     assert "companies chosen with hindsight" in page
@@ -226,7 +229,8 @@ def test_a_sharpe_ratio_beyond_three_is_flagged(run):
 def test_hedging_says_what_is_removed_and_who_differs(run):
     words = words_of(run)["hedging"]
     assert words.startswith("Best hedge: Past correlation, with 44.0 [41.0, 47.0] % of the median")
-    assert "SAE itself: 41.0 [38.0, 44.0]; above SIC +6.0 [+4.0, +8.0]" in words  # 100 (1 - 0.59)
+    assert "SAE, with 41.0 [38.0, 44.0] % of the median" in words  # 100 (1 - 0.59)
+    assert "above SIC +6.0 [+4.0, +8.0]" in words
     assert "not separated from TF-IDF -1.0 [-3.0, +1.0]" in words
     bare = run.scores[run.scores["metric"] != "hedged_variance"]
     assert "No hedges were measured" in words_of(replace(run, scores=bare))["hedging"]

@@ -53,7 +53,7 @@ def test_the_first_two_lines_say_who_is_best_by_how_much_and_with_what_uncertain
     )
     assert "each company's 5 nearest peers" in found[2]
     assert found[3] == (
-        "SAE itself: 0.150 [0.120, 0.180]; above SIC +0.050 [+0.030, +0.070]; "
+        "SAE, with a peer R² of 0.150 [0.120, 0.180]: above SIC +0.050 [+0.030, +0.070]; "
         "not separated from TF-IDF -0.010 [-0.030, +0.010]."
     )
 
@@ -80,7 +80,10 @@ def test_who_was_not_compared_with_the_best_is_named():
 
 def test_a_difference_whose_interval_leaves_out_zero_is_claimed_with_it():
     above = lines(SAE, TFIDF, row("sae", 0.06, 0.04, 0.08, versus="sic"))
-    assert "SAE itself: 0.430 [0.400, 0.460]; above SIC +0.060 [+0.040, +0.080]." in above
+    assert (
+        "SAE, with a peer correlation of 0.430 [0.400, 0.460]: above SIC +0.060 [+0.040, +0.080]."
+        in above
+    )
     below = lines(SAE, TFIDF, row("sae", -0.03, -0.05, -0.01, versus="past-correlation"))
     assert any("below Past correlation -0.030 [-0.050, -0.010]." in line for line in below)
 

@@ -19,6 +19,9 @@
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  // A title of an axis in lines that fit under a narrow figure.
+  const wrapped = (text) => text.replace(/(.{1,24})(?: |$)/g, "$1<br>").replace(/<br>$/, "");
+
   function themed(layout) {
     const page = structuredClone(layout);
     Object.assign(page, { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" });
@@ -36,6 +39,7 @@
     }
     if (printing) page.width = 660;
     if (narrow.matches) {
+      for (const name of ["xaxis", "xaxis2"]) if (page[name]?.title) page[name].title.text = wrapped(page[name].title.text);
       page.dragmode = false;
       page.margin.t = 6;
     }
