@@ -1,8 +1,9 @@
 """Filings: several descriptions per company, each with the day from which it counts.
 
-A company is its CIK; its tickers are attributes with dates. Its key, the index of all tables, is
-the last ticker it had; where a later company took that ticker over, the earlier one's key is the
-ticker with the CIK behind it ("X.0000123456").
+A company is its CIK; its tickers are attributes with dates. Where a holding company took another's
+place, EDGAR has two CIKs: a file that gives both the same one joins them. A company's key, the
+index of all tables, is the last ticker it had; where a later company took that ticker over, the
+earlier one's key is the ticker with the CIK behind it ("X.0000123456").
 """
 
 from __future__ import annotations

@@ -198,6 +198,7 @@ def _one(source: Source, ticker: str, start: datetime.date, *, end: datetime.dat
 
 
 def _reason(ticker: str, reason: str, *, final: bool) -> pd.DataFrame:
+    reason = "".join(char if char.isprintable() else "?" for char in reason)
     row = {"ticker": [ticker], "close": [float("nan")], "currency": "", "reason": reason[:300]}
     return pd.DataFrame(row).assign(date=pd.Series([pd.NaT], dtype="datetime64[ms]"), final=final)
 

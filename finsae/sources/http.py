@@ -43,7 +43,8 @@ class FetchError(DataError):
     """
 
     def __init__(self, problem: str, status: int | None = None) -> None:
-        super().__init__(problem)
+        # What a server says may end up on a terminal, where some characters are commands.
+        super().__init__("".join(char if char.isprintable() else "?" for char in problem))
         self.status = status
 
 
@@ -173,6 +174,10 @@ class Client:
         body = self._fetch(url)
         self.cache.write(url, body, datetime.now(UTC))
         return body
+
+    def forget(self, path: str, params: Mapping[str, Any] | None = None) -> None:
+        """Keep no copy of a resource: what came was not what it should be."""
+        self.cache.path(self.url(path, params)).unlink(missing_ok=True)
 
     def ask(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
         """Get a resource anew and keep nothing of it: its address may hold a secret.

@@ -32,7 +32,9 @@ def as_stamps(column: pd.Series[Any], zone: str | None = None) -> pd.Series[Any]
     text = None if pd.api.types.is_datetime64_any_dtype(column) else as_text(column)
     if text is not None and text.str.fullmatch(MONTH).any():
         parts = text.str.extract(MONTH)
-        first = pd.to_datetime(parts[0] + "-" + parts[1] + "-01", errors="coerce")
+        first = pd.to_datetime(
+            parts[0] + "-" + parts[1] + "-01", format="%Y-%m-%d", errors="coerce"
+        )
         return first + pd.offsets.MonthEnd(0)
     if zone is None:
         return as_days(column)[0]

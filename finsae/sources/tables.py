@@ -118,6 +118,8 @@ def _read_fields(file: Path) -> pd.DataFrame:
         fields = pd.read_csv(file, header=[0, 1], index_col=0, **options)  # type: ignore[call-overload]
     except (ValueError, IndexError, KeyError) as error:
         raise DataError(f"{file.name} is no table as yfinance saves it: {error}") from None
+    if fields.columns.nlevels < 2:
+        raise DataError(f"{file.name} is no table as yfinance saves it: its header is cut short")
     closes = _closes_of_fields(fields, file.name)
     closes = closes[closes.index.astype(str) != "Date"]
     return closes.rename_axis("date").reset_index()

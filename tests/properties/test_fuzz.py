@@ -47,13 +47,14 @@ FILING = Made("0000320193-23-000001", "10-K", "2023-02-03", "20230203080000", "a
 
 WORDS = [
     b"", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b'"', b'""', b"'", b",", b";", b"\t",
-    b"\n", b"\r\n", b"|", b"-", b"-0", b"1e999", b"-1e999", b"nan", b"NaN", b"inf", b"null", b"None",
-    b"NaT", b"0000-00-00", b"9999-12-31", b"1677-01-01", b"2262-04-12", b"2013-02-30", b"201302",
-    b"2013-06-30T23:00:00+99:99", b"20130630", b"9" * 400, b"0x10", b"1_000", b"1,5", b"TRUE",
-    b"{", b"}", b"[", b"[" * 3_000, b"<", b">", b"<!--", b"-->", b"<table>", b"<pre>", b"<div " * 50,
-    b"&#x110000;", b"&#99999999999;", b"&lol;", b"<!DOCTYPE x [<!ENTITY a 'b'>]>", b"Item 1.",
-    b"Item 1A. Risk Factors", b"</SEC-HEADER>", b"<DOCUMENT>", b"../../etc/passwd", b"%00", b"=1+1",
-    b"date", b"ticker", b"close", b"currency", b"permno", b"ret", b"sic", b"\\u0000", b"\\ud800",
+    b"\n", b"\r\n", b"|", b"-", b"-0", b"1e999", b"-1e999", b"nan", b"NaN", b"inf", b"null",
+    b"None", b"NaT", b"0000-00-00", b"9999-12-31", b"1677-01-01", b"2262-04-12", b"2013-02-30",
+    b"201302", b"2013-06-30T23:00:00+99:99", b"20130630", b"9" * 400, b"0x10", b"1_000", b"1,5",
+    b"TRUE", b"{", b"}", b"[", b"[" * 3_000, b"<", b">", b"<!--", b"-->", b"<table>", b"<pre>",
+    b"<b " * 50, b"&#x110000;", b"&#99999999999;", b"&lol;", b"<!DOCTYPE x [<!ENTITY a 'b'>]>",
+    b"Item 1.", b"Item 1A. Risk Factors", b"</SEC-HEADER>", b"<DOCUMENT>", b"../../etc/passwd",
+    b"%00", b"=1+1", b"date", b"ticker", b"close", b"currency", b"permno", b"ret", b"sic", b"\\u0000",
+    b"\\ud800",
 ]  # fmt: skip
 
 
@@ -112,8 +113,9 @@ def csv(*rows):
 COMPANIES = [
     csv("ticker,name,sic,cik,date,description", 'A,Acme,0111,1,2012-03-01,"Makes steel, and sells"',
         "B,Bolt,3711,2,2012-04-01,Runs trains"),
-    csv("ticker;cik;accepted;filed;flags;sic;description", "A;1;2012-03-01T18:00:00;2012-03-02;;100;x",
-        "A;1;2013-03-01;2013-03-02;short;2911;y", "B;2;;2013-01-01;;;z"),
+    csv("ticker;cik;accepted;filed;flags;sic;description",
+        "A;1;2012-03-01T18:00:00;2012-03-02;;100;x", "A;1;2013-03-01;2013-03-02;short;2911;y",
+        "B;2;;2013-01-01;;;z"),
     csv("ticker,sic,sic_date,date,description", "A,100,2001-01-01,2012-03-01,x",
         "A,2911,2011-01-01,2012-03-01,x"),
 ]  # fmt: skip
@@ -168,7 +170,8 @@ def test_events_beside_prices(tmp_path):
         found = open_prices(prices, events=tmp_path / "events.csv")
         found.mender(found.market.closes)
 
-    fuzz(read, [csv("ticker,date,kind,factor", "A,2012-03-05,spin_off,1.1")])
+    note = "told by the company " * 30
+    fuzz(read, [csv("ticker,date,kind,factor,note", f"A,2012-03-05,spin_off,1.1,{note}")])
 
 
 def test_tables_as_parquet(tmp_path):

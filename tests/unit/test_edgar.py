@@ -141,6 +141,45 @@ def test_a_document_that_is_missing_is_taken_from_the_whole_submission_or_flagge
     assert rows[1]["description"] == NEW.truth
 
 
+def test_a_page_of_excuses_is_not_kept(site, tmp_path):
+    document = "/Archives/edgar/data/320193/000032019324000002/acme-20231231.htm"
+    for path in ("/files/company_tickers.json", f"/submissions/CIK{ACME}.json"):
+        site.faults[path] = [Reply(200, b"<html>We are busy</html>")]
+        with pytest.raises(DataError, match="no JSON"):
+            fetch(edgar(site, tmp_path), ["ACME"], (2024, 2024))
+    site.faults[document] = [Reply(200, b"")]
+    (row,) = fetch(edgar(site, tmp_path), ["ACME"], (2024, 2024))
+    assert row["flags"] == "missing"
+    (row,) = fetch(edgar(site, tmp_path), ["ACME"], (2024, 2024))
+    assert row["description"] == NEW.truth
+
+
+def test_a_page_of_filings_without_its_days_is_read(site, tmp_path):
+    path = f"/submissions/CIK{ACME}.json"
+    content = json.loads(site.pages[path])
+    for page in content["filings"]["files"]:
+        del page["filingFrom"], page["filingTo"]
+    site.pages[path] = json.dumps(content).encode()
+    rows = fetch(edgar(site, tmp_path), ["ACME"], (1997, 1998))
+    assert [row["filed"] for row in rows] == ["1997-03-28", "1998-03-30"]
+
+
+def test_amendments_and_repeated_lines_add_no_filing(site, tmp_path):
+    part_three = FILINGS[0]._replace(
+        accession="0000320193-24-000009", form="10-K/A", filed="2024-04-20", document="amend.htm"
+    )
+    listed = [part_three, *FILINGS, FILINGS[0]]
+    page = "CIK0000320193-submissions-001.json"
+    site.pages[f"/submissions/CIK{ACME}.json"] = submissions(
+        "320193", listed, tickers=["ACME"], older=[(page, [FILINGS[2], *OLDER])]
+    )
+    site.pages[f"/submissions/{page}"] = json.dumps(
+        json.loads(submissions("320193", [FILINGS[2], *OLDER]))["filings"]["recent"]
+    ).encode()
+    rows = fetch(edgar(site, tmp_path), ["ACME"], (1998, 2024))
+    assert [row["filed"] for row in rows] == ["1998-03-30", "2023-02-03", "2024-02-05"]
+
+
 def test_share_classes_are_one_company_and_tickers_are_spelt_as_people_do():
     known = {"ACME": ACME, "ACM-B": ACME}
     assert [tuple(found) for found in find_companies(["acm.b", "ACME"], known)] == [(ACME, "acm.b")]

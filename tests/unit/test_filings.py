@@ -186,6 +186,26 @@ def test_rows_without_a_number_or_a_ticker(tmp_path):
     assert universe.filings["key"].tolist() == ["A", "A", "B", "CIK0000000009", "CIK0000000009"]
 
 
+def test_a_company_that_changes_its_number_is_two_unless_the_file_gives_it_one():
+    """A holding company that takes another's place files under a number of its own."""
+    rows = pd.DataFrame(
+        {
+            "ticker": ["GOOGL", "GOOGL"],
+            "cik": ["1288776", "1652044"],
+            "date": pd.to_datetime(["2015-02-09", "2016-02-11"]),
+            "description": ["a", "b"],
+        }
+    )
+    days = pd.bdate_range("2015-01-01", "2016-12-30")
+    closes = pd.DataFrame({"GOOGL": np.arange(1.0, len(days) + 1)}, days)
+    two = to_companies(closes, keyed(rows))
+    assert set(two.columns) == {"GOOGL.0001288776", "GOOGL"}
+    assert (two.notna().sum(axis=1) == 1).all()  # no day's close is of both
+    assert two["GOOGL"].first_valid_index() == pd.Timestamp("2016-02-11")
+    one = to_companies(closes, keyed(rows.assign(cik="1652044")))
+    pd.testing.assert_frame_equal(one, closes)
+
+
 def test_share_classes_of_one_day_are_one_company():
     rows = pd.DataFrame(
         {

@@ -160,6 +160,13 @@ def test_redirects_to_elsewhere_are_not(https, client, target):
     assert https.requests == ["/a"]
 
 
+def test_what_a_server_says_commands_no_terminal(https, client):
+    https.pages["/a"] = Reply(302, headers={"Location": "https://example.org/\x1b[2J\x07"})
+    with pytest.raises(FetchError, match="redirects to elsewhere") as caught:
+        client.get("a")
+    assert str(caught.value).isprintable()
+
+
 def test_redirects_come_to_an_end(https, client):
     https.pages["/a"] = Reply(302, headers={"Location": "/a"})
     with pytest.raises(FetchError, match="redirects more than"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from finsae.checks import DataError
 from finsae.sources.edgar.blocks import decode
@@ -30,6 +31,7 @@ FORMS = ("10-K", "10-K405", "10-KSB", "10-KSB40", "10-KT", "10-KT405", "20-F")
 """Annual reports; amendments often hold one part only and are left out."""
 FRESH = timedelta(days=1)
 SETTLED = timedelta(days=7)  # after a year's end, until its last filings are listed
+T = TypeVar("T")
 CONTACT = re.compile(r"\S+.*\s\(?\S+@\S+\.\S+")
 
 
@@ -89,8 +91,8 @@ class Edgar:
 
     def tickers(self) -> dict[str, str]:
         """Map current tickers to CIKs; delisted companies are not in it."""
-        raw = self.www.get("files/company_tickers.json", since=datetime.now(UTC) - FRESH)
-        return read_tickers(raw)
+        since = datetime.now(UTC) - FRESH
+        return _read(self.www, "files/company_tickers.json", read_tickers, since=since)
 
     def company(self, cik: str, last_year: int) -> Company:
         """Get what EDGAR knows of a company, with its latest filings.
@@ -107,8 +109,8 @@ class Edgar:
         FetchError
             If there is no such company.
         """
-        raw = self.data.get(f"submissions/CIK{cik}.json", since=_since(last_year))
-        return read_company(raw, cik)
+        path = f"submissions/CIK{cik}.json"
+        return _read(self.data, path, partial(read_company, cik=cik), since=_since(last_year))
 
     def filings(
         self, company: Company, years: tuple[int, int], forms: tuple[str, ...] = FORMS
@@ -132,10 +134,11 @@ class Edgar:
         first, last = f"{years[0]}-01-01", f"{years[1]}-12-31"
         found = list(company.filings)
         for page in company.pages:
-            if page.end >= first and page.start <= last:
+            if (not page.end or page.end >= first) and page.start <= last:
                 # A page of older filings only grows at its end, which is at the list's beginning.
-                raw = self.data.get(f"submissions/{page.name}", since=_since(years[1]))
-                found += read_filings(load(raw, page.name), company.cik)
+                path, table = f"submissions/{page.name}", partial(load, what=page.name)
+                older = _read(self.data, path, table, since=_since(years[1]))
+                found += read_filings(older, company.cik)
         wanted = {
             filing.accession: filing
             for filing in found
@@ -158,21 +161,39 @@ class Edgar:
         if filing.document:
             inside = f"{folder}/{filing.accession.replace('-', '')}"
             try:
-                text = decode(self.www.get(f"{inside}/{filing.document}"))
+                text = _read(self.www, f"{inside}/{filing.document}", _text)
                 return text, self._header(f"{inside}/{filing.accession}", filing.cik)
             except FetchError as error:
                 if error.status != 404:
                     raise
-        whole = decode(self.www.get(f"{folder}/{filing.accession}.txt"))
+        whole = _read(self.www, f"{folder}/{filing.accession}.txt", _text)
         return main_document(whole, filing.form), read_header(whole, filing.cik)
 
     def _header(self, path: str, cik: str) -> Header:
         try:
-            return read_header(decode(self.www.get(f"{path}-index-headers.html")), cik)
+            return read_header(_read(self.www, f"{path}-index-headers.html", _text), cik)
         except FetchError as error:
             if error.status != 404:
                 raise
             return Header(None, None, None)
+
+
+def _read(
+    client: Client, path: str, read: Callable[[bytes], T], *, since: datetime | None = None
+) -> T:
+    """Get and read a resource; a page of excuses, sent with status 200, is not kept for good."""
+    raw = client.get(path, since=since)
+    try:
+        return read(raw)
+    except DataError:
+        client.forget(path)
+        raise
+
+
+def _text(raw: bytes) -> str:
+    if not raw.strip():
+        raise FetchError("an empty answer")
+    return decode(raw)
 
 
 def _since(last_year: int) -> datetime:
