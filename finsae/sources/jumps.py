@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from finsae.checks import one_of
+from finsae.checks import DataError, one_of
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -123,6 +124,32 @@ class Limits:
     def __post_init__(self) -> None:
         for kind in self.kinds:
             one_of("kind", kind, KINDS)
+
+
+def read_limits(settings: Sequence[str]) -> Limits:
+    """Read limits written as ``name=value``; ``kinds`` are separated by commas.
+
+    Raises
+    ------
+    DataError
+        If there is no such limit or kind, or a value is no positive number.
+    """
+    limits = Limits()
+    for setting in settings:
+        name, _, value = (part.strip() for part in setting.partition("="))
+        one_of("limit", name, [field.name for field in fields(Limits)])
+        given: tuple[str, ...] | float = tuple(kind.strip() for kind in value.split(","))
+        if name != "kinds":
+            whole = isinstance(getattr(limits, name), int)
+            try:
+                given = int(value) if whole else float(value)
+            except ValueError:
+                given = 0.0
+            if not 0 < given < np.inf:
+                number = "a positive whole number" if whole else "a positive number"
+                raise DataError(f'limit {name} is {number}, not "{value}"; write {name}=12')
+        limits = replace(limits, **{name: given})  # type: ignore[arg-type]
+    return limits
 
 
 class Jump(NamedTuple):
