@@ -26,13 +26,20 @@ def clean_prices(
     log: Annotated[
         str | None, typer.Option("--log", help="CSV file of what was done and found.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What counts as evidence (tick=12), or what is looked for "
+            "(kinds=split,wrong_close); several times for more, see finsae.sources.jumps.Limits."
+        ),
+    ] = None,
 ) -> None:
     """Apply the price hygiene to a file of raw closes, and say what it did.
 
     Every command does so by itself on the prices it is given; this one keeps the mended closes.
     """
     from finsae.parts import write_parts
-    from finsae.sources import PriceFile, mend_prices
+    from finsae.sources import PriceFile, mend_prices, read_limits
     from finsae.store import atomic_path, write_table
 
     in_one = to.endswith((".parquet", ".pq"))
@@ -40,7 +47,8 @@ def clean_prices(
         raise DataError(f'--out "{to}": prices are written as .parquet, or to a folder')
     writable(*(() if in_one else (to,)), file=to if in_one else None)
     writable(file=log)
-    mended, repairs = mend_prices(PriceFile(prices, currency, zone), events=events)
+    found = PriceFile(prices, currency, zone)
+    mended, repairs = mend_prices(found, events=events, limits=read_limits(limit or []))
     table = mended.rename_axis("date").reset_index()
     if in_one:
         write_table(to, table)

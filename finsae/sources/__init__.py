@@ -12,6 +12,7 @@ from finsae.sources.files import (
     read_universe,
     with_prices,
 )
+from finsae.sources.jumps import read_limits
 from finsae.sources.prices import PriceFile
 from finsae.sources.sample import sample
 from finsae.sources.sic import codes_as_of, read_codes
@@ -27,6 +28,7 @@ __all__ = [
     "read_edgar_corpus",
     "read_factors",
     "read_labels",
+    "read_limits",
     "read_prices",
     "read_universe",
     "read_volume",

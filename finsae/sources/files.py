@@ -15,6 +15,7 @@ from finsae.sources.companies import LAG, clean_companies
 from finsae.sources.edgar import is_edgar_corpus, read_edgar_corpus
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
+from finsae.sources.jumps import Limits
 from finsae.sources.prices import Market, PriceFile, clean_prices, price_file
 from finsae.sources.sic import codes_as_of, read_codes
 from finsae.sources.tables import (
@@ -156,7 +157,11 @@ class Priced(NamedTuple):
 
 
 def open_prices(
-    prices: str | Path | PriceFile, *, events: str | Path | None = None, repair: bool = True
+    prices: str | Path | PriceFile,
+    *,
+    events: str | Path | None = None,
+    repair: bool = True,
+    limits: Limits | None = None,
 ) -> Priced:
     """Read prices of any layout, and the hygiene that they still need.
 
@@ -164,6 +169,8 @@ def open_prices(
     ----------
     prices, events, repair
         As `read_universe`.
+    limits : Limits, optional
+        What hygiene looks for, and what counts as evidence.
 
     Raises
     ------
@@ -176,7 +183,7 @@ def open_prices(
     happened = _events(events, problems)
     if problems or market is None:
         raise DataError(problems)
-    mender = _mender(happened, repair=repair and not market.returns)
+    mender = _mender(happened, repair=repair and not market.returns, limits=limits)
     return Priced(market, mender, Path(file.path).name)
 
 
@@ -185,14 +192,18 @@ def _hash(path: str | Path, table: pd.DataFrame) -> str:
 
 
 def read_prices(
-    prices: str | Path | PriceFile, *, events: str | Path | None = None, repair: bool = True
+    prices: str | Path | PriceFile,
+    *,
+    events: str | Path | None = None,
+    repair: bool = True,
+    limits: Limits | None = None,
 ) -> tuple[pd.DataFrame, Mender | None]:
     """Read daily closes, and the hygiene that they still need.
 
     Parameters
     ----------
-    prices, events, repair
-        As `read_universe`.
+    prices, events, repair, limits
+        As `open_prices`.
 
     Returns
     -------
@@ -206,21 +217,24 @@ def read_prices(
     DataError
         With one line per problem, and if the file has months only.
     """
-    found = open_prices(prices, events=events, repair=repair)
+    found = open_prices(prices, events=events, repair=repair, limits=limits)
     if found.market.monthly is not None:
         raise DataError(f"{found.where} has monthly returns, no daily closes, which this needs")
     return found.market.closes, found.mender
 
 
 def mend_prices(
-    prices: str | Path | PriceFile, *, events: str | Path | None = None
+    prices: str | Path | PriceFile,
+    *,
+    events: str | Path | None = None,
+    limits: Limits | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read daily closes and apply the price hygiene to all of them.
 
     Parameters
     ----------
-    prices, events
-        As `read_universe`.
+    prices, events, limits
+        As `open_prices`.
 
     Returns
     -------
@@ -234,7 +248,7 @@ def mend_prices(
     DataError
         As `read_prices`.
     """
-    closes, mender = read_prices(prices, events=events)
+    closes, mender = read_prices(prices, events=events, limits=limits)
     assert mender is not None
     return mender(closes)
 
@@ -396,18 +410,20 @@ def with_prices(
     return table.drop(index=dropped), dropped
 
 
-def _mender(events: pd.DataFrame | None, *, repair: bool) -> Mender | None:
+def _mender(
+    events: pd.DataFrame | None, *, repair: bool, limits: Limits | None = None
+) -> Mender | None:
     if not repair and events is None:
         return None
-    return partial(_mend, events=events, repair=repair)
+    return partial(_mend, events=events, repair=repair, limits=limits)
 
 
 def _mend(
-    closes: pd.DataFrame, *, events: pd.DataFrame | None, repair: bool
+    closes: pd.DataFrame, *, events: pd.DataFrame | None, repair: bool, limits: Limits | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     if closes.empty:
         return closes, pd.DataFrame(columns=list(REPAIR_COLUMNS))
     if repair:
-        return repair_prices(closes, events)
+        return repair_prices(closes, events, limits=limits)
     assert events is not None
     return apply_events(closes, events)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from finsae.checks import DataError
 from finsae.sources.events import CONFIRMED, apply_events
-from finsae.sources.jumps import WINDOW, Closes, Limits
+from finsae.sources.jumps import WINDOW, Closes, Floats, Limits
 from finsae.sources.mending import counted, mend
 from finsae.sources.suspects import LIVELY, Row, swapped, unsettled
 
@@ -122,8 +123,9 @@ def _repeated(closes: Closes, limits: Limits) -> list[Row]:
 
     How many stand still by chance is inversely proportional to how much closes move that day, so
     the usual count is carried from the days around by the median size of a move (as it is, where
-    nobody moves: the whole day is a repeat). A company that
-    stands still on its own more often than the fault strikes is left as it is.
+    nobody moves: the whole day is a repeat). Where those that stand still lie side by side in the
+    order of the tickers, only that stretch is struck: vendors fetch companies one after another. A
+    company that stands still on its own more often than the fault strikes is left as it is.
     """
     if "repeated" not in limits.kinds:
         return []
@@ -139,13 +141,48 @@ def _repeated(closes: Closes, limits: Limits) -> list[Row]:
         count.rolling(2 * WINDOW + 1, center=True, min_periods=1).median()
     )
     rows = list[Row]()
+    in_order = np.array(sorted(np.flatnonzero(lively), key=lambda at: closes.tickers[at]), np.intp)
     for day in np.flatnonzero((count - usual) > limits.repeats * np.sqrt(usual + 1)):
-        struck = (count[day] - usual[day]) / lively.sum()
-        for column in np.flatnonzero(same[day] & (still < min(struck, LIVELY))):
+        by_chance = usual[day] / len(in_order)
+        there = in_order[_stretch(same[day, in_order], by_chance)]
+        struck = same[day, there].mean() - by_chance
+        for column in there[same[day, there] & (still[there] < struck)]:
             closes.values[day + 1, column] = np.nan
             date = closes.dates[int(day) + 1]
             rows.append((closes.tickers[column], date, "repeated", np.nan, "1 close set missing"))
     return rows
+
+
+def _stretch(struck: NDArray[np.bool_], by_chance: float) -> slice:
+    """Stretch of companies, in order, in which the struck ones lie; all unless it is surely less.
+
+    A scan statistic (Kulldorff 1997, eq. 1, Poisson): the stretch whose count is the least likely
+    by chance is taken if its likelihood beats that of the whole by more than the number of
+    stretches there are to choose from.
+
+    Parameters
+    ----------
+    struck : array of bool, shape (companies,)
+    by_chance : float
+        Share of companies that is struck by chance.
+    """
+    places, companies = np.flatnonzero(struck), len(struck)
+    by_chance = max(by_chance, 0.5 / companies)
+    best, found = _surprise(np.array([len(places)]), by_chance * companies).item(), slice(None)
+    best += np.log(companies * (companies + 1) / 2)
+    for first, start in enumerate(places):
+        sizes = (places[first:] - start + 1).astype(float)
+        gain = _surprise(np.arange(1, len(sizes) + 1), by_chance * sizes)
+        last = int(gain.argmax())
+        if gain[last] > best:
+            best, found = gain[last], slice(int(start), int(start + sizes[last]))
+    return found
+
+
+def _surprise(count: NDArray[np.int64], expected: Floats | float) -> Floats:
+    """Log-likelihood of Poisson counts at their own rate less that at the expected one."""
+    excess: Floats = count * np.log(count / expected) - (count - expected)
+    return np.where(count > expected, excess, 0.0)
 
 
 def _stale(closes: Closes, limits: Limits) -> list[Row]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from finsae.checks import one_of
+from finsae.checks import DataError, one_of
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -45,16 +46,25 @@ class Limits:
         reach 8 (banks in 2008 and 2009); vendors' faults begin at about 10.
     undone : float
         The second jump takes back the first up to this share of the smaller one.
+    exact : float
+        So many usual moves suffice where a single close is taken back twice as exactly: jumps that
+        go on (and so are no faults) are then 15 times rarer than jumps that return.
     split : float
         A split is at least this many usual moves. So is a wrong run that shows no split ratio.
     calm : float
         A company whose usual move is larger halves and doubles on its own now and then (drug
-        trials): its jumps are no proof, except rises to five times and more.
+        trials): its jumps are no proof, except the largest (`rise`, `fall`).
+    rise : float
+        A restless company's rise to so many times may be a split.
+    fall : float
+        So may its fall to one part in so many: news has taken five sixths in a day, not more.
     off : float
         A split's move may differ from the exact ratio by this share of it, and by five usual
         moves: both the split and the day's own move are in it.
     quiet : float
         The mean of the five moves after a split is at most this many usual moves: news echoes.
+    echo : float
+        Not asked of a jump to so many times, or to one part in so many: that is no news.
     reverse : float
         A close that is so many times the one before, and stays there, is a reverse split whatever
         its ratio and the company: news does not make a price fivefold in a day.
@@ -92,10 +102,14 @@ class Limits:
     jump: float = 0.15
     tick: float = 10.0
     undone: float = 0.25
+    exact: float = 8.0
     split: float = 20.0
     calm: float = 0.025
+    rise: float = 3.75
+    fall: float = 7.5
     off: float = 0.055
     quiet: float = 2.0
+    echo: float = 4.5
     reverse: float = 5.0
     hush: float = 0.33
     run: int = 15
@@ -110,6 +124,32 @@ class Limits:
     def __post_init__(self) -> None:
         for kind in self.kinds:
             one_of("kind", kind, KINDS)
+
+
+def read_limits(settings: Sequence[str]) -> Limits:
+    """Read limits written as ``name=value``; ``kinds`` are separated by commas.
+
+    Raises
+    ------
+    DataError
+        If there is no such limit or kind, or a value is no positive number.
+    """
+    limits = Limits()
+    for setting in settings:
+        name, _, value = (part.strip() for part in setting.partition("="))
+        one_of("limit", name, [field.name for field in fields(Limits)])
+        given: tuple[str, ...] | float = tuple(kind.strip() for kind in value.split(","))
+        if name != "kinds":
+            whole = isinstance(getattr(limits, name), int)
+            try:
+                given = int(value) if whole else float(value)
+            except ValueError:
+                given = 0.0
+            if not 0 < given < np.inf:
+                number = "a positive whole number" if whole else "a positive number"
+                raise DataError(f'limit {name} is {number}, not "{value}"; write {name}=12')
+        limits = replace(limits, **{name: given})  # type: ignore[arg-type]
+    return limits
 
 
 class Jump(NamedTuple):
@@ -219,11 +259,11 @@ def _hush(around: Floats) -> Floats:
     return ratio
 
 
-def undone(first: Jump, second: Jump, limits: Limits, *, times: float) -> bool:
-    """Whether a jump takes back another, both of so many usual moves."""
+def undone(first: Jump, second: Jump, *, share: float, times: float = 0.0) -> bool:
+    """Whether a jump takes back another up to a share, both of so many usual moves."""
     smaller = min(abs(first.move), abs(second.move))
     large = smaller >= times * max(first.usual, second.usual)
-    return large and abs(first.move + second.move) <= limits.undone * smaller
+    return large and abs(first.move + second.move) <= share * smaller
 
 
 def lone(jump: Jump, jumps: list[Jump], limits: Limits) -> bool:
@@ -234,7 +274,8 @@ def lone(jump: Jump, jumps: list[Jump], limits: Limits) -> bool:
 
 
 def lasting(jump: Jump, limits: Limits) -> bool:
-    """Whether a jump is too large for the company, and followed by what is usual for it."""
+    """Whether a jump is too large for the company, and not followed by an echo as news is."""
     # never where fewer than five closes follow: the mean is missing then
     quiet = jump.after <= limits.quiet * jump.usual
-    return quiet and abs(jump.move) >= limits.split * jump.usual
+    quiet |= abs(jump.move) >= np.log(limits.echo) and np.isfinite(jump.after)
+    return bool(quiet and abs(jump.move) >= limits.split * jump.usual)

@@ -60,13 +60,20 @@ def _runs(line: Floats, jumps: list[Jump], limits: Limits, *, longest: int) -> l
             days = int(np.isfinite(line[first.row : second.row]).sum())
             if days > longest:
                 break
-            if undone(first, second, limits, times=limits.tick):
+            if _taken_back(first, second, limits, days=days):
                 mended = _put_right(line, first, second, days=days, limits=limits)
                 if mended:
                     found.append(mended)
                     at = later + 1
                     break
     return found
+
+
+def _taken_back(first: Jump, second: Jump, limits: Limits, *, days: int) -> bool:
+    """Whether two jumps are the ends of wrong closes."""
+    if undone(first, second, share=limits.undone, times=limits.tick):
+        return True
+    return days == 1 and undone(first, second, share=limits.undone / 2, times=limits.exact)
 
 
 def _put_right(
@@ -117,7 +124,7 @@ def _split_ratio(jump: Jump, limits: Limits) -> float:
     """
     if not lasting(jump, limits):
         return 0.0
-    if jump.usual > limits.calm and jump.move < np.log(5):
+    if jump.usual > limits.calm and -np.log(limits.fall) < jump.move < np.log(limits.rise):
         return 0.0
     off = min(max(0.02, 5 * jump.usual), limits.off * abs(jump.move))
     ratio = _nearest_ratio(jump.move, off)
@@ -141,7 +148,7 @@ def _reverse_ratio(line: Floats, jump: Jump, jumps: list[Jump], limits: Limits) 
     before = line[: jump.row][np.isfinite(line[: jump.row])][-AFTERMATH:]
     if np.log(np.median(after) / np.median(before)) < jump.move / 2:
         return 0.0
-    if any(later.row > jump.row and undone(jump, later, limits, times=0.0) for later in jumps):
+    if any(later.row > jump.row and undone(jump, later, share=limits.undone) for later in jumps):
         return 0.0
     return _nearest_ratio(jump.move, limits.off) or float(np.exp(-jump.move))
 

@@ -144,7 +144,8 @@ def suspects(closes: Closes, limits: Limits) -> list[Row]:
             doubtful += [
                 one.row
                 for one, other in pairwise(jumps)
-                if other.row == one.row + 1 and undone(one, other, limits, times=limits.doubtful)
+                if other.row == one.row + 1
+                and undone(one, other, share=limits.undone, times=limits.doubtful)
             ]
             listed[doubtful, int(np.searchsorted(block, column))] = True
         for row, column in np.argwhere(listed):

@@ -97,13 +97,31 @@ def test_stale_run_is_missing_and_short_ones_that_are_true_stay(raw, mended, aud
 
 
 def test_changes_the_audit_does_not_know(mended, audit):
-    """Eight, all closes equal to the day before on the day when the vendor repeated closes."""
+    """Three, all equal to the day before and in the stretch of tickers the vendor repeated."""
     known = audit[~audit["kind"].isin(["true_move", "gap"])]
     log = mended[1][mended[1]["kind"].isin(CHANGES)]
     unknown = log.merge(known[["ticker", "date"]], how="left", indicator=True)
     unknown = unknown[(unknown["_merge"] == "left_only") & (unknown["ticker"] != "COHR")]
     assert set(unknown["kind"]) == {"repeated"}
-    assert len(unknown) == 8
+    assert len(unknown) == 3
+
+
+def test_the_vendor_repeated_closes_of_a_stretch_of_tickers_and_of_nobody_else(shared, mended):
+    """The evidence of a larger universe of the same vendor: elsewhere the day is like any other."""
+    log = mended[1].query("kind == 'repeated'")
+    larger = pd.read_parquet(shared / "us_equities" / "prices.parquet")
+    same = larger.loc["2012-06-01":"2012-10-01"].diff() == 0
+    assert log["date"].nunique() == 1
+    within = (same.columns >= log["ticker"].min()) & (same.columns <= log["ticker"].max())
+    day = log["date"].iloc[0]
+    others = same.index != day
+    stood = {
+        name: (same.loc[day, own].sum(), same.loc[others, own].sum(axis=1))
+        for name, own in (("within", within), ("elsewhere", ~within))
+    }
+    assert stood["within"][0] > 1.5 * stood["within"][1].max()
+    low, high = stood["elsewhere"][1].quantile([0.1, 0.9])
+    assert low < stood["elsewhere"][0] < high
 
 
 def test_wrong_closes_in_bad_blocks(raw, mended, audit):

@@ -150,6 +150,29 @@ def test_closes_repeated_by_many_companies_on_one_day_go_missing():
     assert set(struck) <= set(log.query("kind == 'repeated'")["ticker"])
 
 
+def test_of_a_stretch_of_repeated_closes_only_the_stretch_goes_missing():
+    """Companies that stand still elsewhere on the same day do so by themselves."""
+    prices = market(5, companies=300)
+    prices.columns = [f"C{n:03d}" for n in range(300)]
+    stretch, alone = prices.columns[120:150], prices.columns[[5, 60, 222, 280]]
+    day, before = prices.index[[150, 149]]
+    for columns in (stretch, alone):
+        prices.loc[day, columns] = prices.loc[before, columns]
+    for shuffled in (prices, prices.sample(frac=1, axis=1, random_state=1)):
+        mended, log = repair(shuffled)
+        assert set(log.query("kind == 'repeated'")["ticker"]) == set(stretch)
+        assert mended.isna().sum().sum() == len(stretch)
+
+
+def test_repeated_closes_here_and_there_go_missing_everywhere():
+    prices = market(5, companies=300)
+    prices.columns = [f"C{n:03d}" for n in range(300)]
+    scattered = prices.columns[::12]
+    day, before = prices.index[[150, 149]]
+    prices.loc[day, scattered] = prices.loc[before, scattered]
+    assert set(repair(prices)[1].query("kind == 'repeated'")["ticker"]) == set(scattered)
+
+
 def test_stale_run_keeps_its_first_close():
     prices = market(2)
     prices.iloc[50:70, 4] = prices.iloc[50, 4]
@@ -303,13 +326,49 @@ def test_a_bid_of_half_the_price_is_no_split():
     assert repair(bid)[1]["kind"].tolist() == ["suspect"]
 
 
-def test_a_reversal_too_small_to_prove_a_fault_is_a_suspect():
+def restless(power):
+    """Closes of which C5 moves so many times as much as it did."""
     prices = market(4, tails=0)
-    prices["C5"] = 40 * (prices["C5"] / 40).pow(2)
-    prices.iloc[100, 5] *= 1.22
+    prices["C5"] = 40 * (prices["C5"] / 40).pow(power)
+    return prices
+
+
+def test_a_reversal_too_small_to_prove_a_fault_is_a_suspect():
+    prices = restless(2.5)
+    prices.iloc[100, 5] *= 1.24  # seven usual moves
     mended, log = repair(prices)
     pd.testing.assert_frame_equal(mended, prices)
     assert log[["ticker", "date", "kind"]].values.tolist() == [["C5", prices.index[100], "suspect"]]
+
+
+def test_a_reversal_of_nine_usual_moves_is_a_fault_if_it_is_exact_and_lasts_a_day():
+    exact, rough, longer = restless(2), restless(2), restless(2)
+    exact.iloc[100, 5] *= 1.22
+    assert repair(exact)[1]["kind"].tolist() == ["wrong_close"]
+    rough.iloc[100, 5] *= 1.24
+    rough.iloc[101:, 5] *= 1.02
+    longer.iloc[100:102, 5] *= 1.22
+    for prices in (rough, longer):
+        mended, log = repair(prices)
+        pd.testing.assert_frame_equal(mended, prices)
+        assert set(log["kind"]) <= {"suspect"}
+    assert repair(exact, limits=Limits(exact=10.0))[1]["kind"].tolist() == ["suspect"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "kind"),
+    [(2, "suspect"), (3, "suspect"), (5, "suspect"), (10, "split"), (1 / 3, "suspect"),
+     (1 / 2, "suspect"), (1 / 4, "split"), (1 / 10, "split")],
+)  # fmt: skip
+def test_only_the_largest_jumps_of_a_restless_company_are_splits(ratio, kind):
+    true = restless(2.8)
+    wrong = true.copy()
+    wrong.iloc[:120, 5] *= ratio
+    mended, log = repair(wrong)
+    assert log[["ticker", "date", "kind"]].values.tolist() == [["C5", true.index[120], kind]]
+    pd.testing.assert_frame_equal(mended, true if kind == "split" else wrong)
+    calm = repair(wrong, limits=Limits(calm=0.1))[0]
+    pd.testing.assert_frame_equal(calm, true)
 
 
 @few

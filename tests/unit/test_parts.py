@@ -89,3 +89,24 @@ def test_clean_prices_mends_and_writes_a_file_or_a_folder(prices, tmp_path, monk
     assert sorted(p.name for p in (tmp_path / "prices").glob("year=*"))[0] == "year=2012"
     assert call(monkeypatch, "clean-prices", str(raw), "--out", str(tmp_path / "p.csv")) == 2
     assert "written as .parquet, or to a folder" in capsys.readouterr().err
+
+
+def test_clean_prices_takes_kinds_and_limits(prices, tmp_path, monkeypatch, capsys):
+    raw, to = tmp_path / "raw.csv", str(tmp_path / "prices.parquet")
+    wrong = prices.copy()
+    wrong.loc[DAYS >= "2013-06-03", "B"] /= 4
+    wrong.to_csv(raw, index=False)
+    for setting in ("kinds=wrong_close,gap", "split=10000"):
+        assert call(monkeypatch, "clean-prices", str(raw), "--out", to, "--limit", setting) == 0
+        assert "split" not in capsys.readouterr().err
+        closes = read_prices(to, repair=False)[0]["B"].to_numpy()
+        np.testing.assert_allclose(closes, wrong["B"].to_numpy())
+    for setting, said in (
+        ("tik=3", 'unknown limit "tik"'),
+        ("kinds=splitt", 'unknown kind "splitt"'),
+        ("stale=2.5", 'stale is a positive whole number, not "2.5"'),
+        ("tick=-1", 'tick is a positive number, not "-1"'),
+        ("tick", 'tick is a positive number, not ""'),
+    ):
+        assert call(monkeypatch, "clean-prices", str(raw), "--out", to, "--limit", setting) == 2
+        assert said in " ".join(capsys.readouterr().err.split())
