@@ -79,7 +79,7 @@ class Limits:
         Shortest run of identical closes that is listed, of a company that hardly ever stands still.
     repeats : float
         A day repeats closes if so many more companies than usual are unchanged, in standard
-        deviations of a Poisson count.
+        deviations of a Poisson count; of neighbours by ticker only, if they lie side by side.
     duplicate : float
         A day is listed as a duplicate of one of the ten before if at least this share of all
         closes agrees, and so many more than usual as `repeats` says.

@@ -371,6 +371,20 @@ def test_only_the_largest_jumps_of_a_restless_company_are_splits(ratio, kind):
     pd.testing.assert_frame_equal(calm, true)
 
 
+@pytest.mark.parametrize(("ratio", "kind"), [(2, "suspect"), (4, "suspect"), (5, "split")])
+def test_a_lively_week_after_a_fall_is_the_echo_of_news_unless_the_fall_is_too_large(ratio, kind):
+    true = market(4, tails=0)
+    week = np.array([0.05, -0.05, 0.06, -0.06, 0.05])
+    true.iloc[121:126, 5] *= np.exp(np.cumsum(week))
+    true.iloc[126:, 5] *= np.exp(week.sum())
+    wrong = true.copy()
+    wrong.iloc[:120, 5] *= ratio
+    mended, log = repair(wrong)
+    assert ["C5", true.index[120], kind] in log[["ticker", "date", "kind"]].values.tolist()
+    pd.testing.assert_frame_equal(mended, true if kind == "split" else wrong)
+    assert "split" in repair(wrong, limits=Limits(quiet=20.0))[1]["kind"].tolist()
+
+
 @few
 @given(seeds, st.sampled_from([8, 12, 25, 200]), st.floats(-0.25, 0.25), st.integers(60, DAYS - 30))
 def test_a_reverse_split_of_a_restless_company_is_one_whatever_its_ratio(seed, ratio, news, day):
