@@ -47,8 +47,9 @@ def candidates(pre: Tensor, k: int, *, width: int, tolerance: float, signed: boo
     out = torch.empty(count, width, dtype=torch.int32, device=pre.device)
     if count:
         device.select[(count,)](
-            pre, out, latents, k, tolerance, WIDTH=width, LANES=_lanes(k), SIGNED=signed
-        )
+            pre, out, latents, k, tolerance, WIDTH=width, LANES=_lanes(k),
+            PLACES=16 if pre.dtype == torch.bfloat16 else 32, SIGNED=signed,
+        )  # fmt: skip
     return out
 
 

@@ -40,9 +40,26 @@ def _one_by_one(pre, out, n, WIDTH: tl.constexpr, LANES: tl.constexpr, SIGNED: t
 
 
 @triton.jit
+def _kth_largest(values, k, PLACES: tl.constexpr):
+    """Search for the k-th largest value, bit by bit; with fewer than 32 `PLACES`, no more than it.
+
+    The bits of floats are in the order of the floats once those of negative ones are turned over.
+    """
+    bits = values.to(tl.int32, bitcast=True)
+    key = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(tl.uint32, bitcast=True) ^ 0x80000000
+    bar = tl.full((), 0, tl.uint32)
+    one = tl.full((), 1, tl.uint32)
+    for place in range(PLACES):
+        trial = bar | (one << (31 - place))
+        bar = tl.where(tl.sum((key >= trial).to(tl.int32), 0) >= k, trial, bar)
+    return tl.min(tl.where(key >= bar, values, float("inf")), 0)
+
+
+@triton.jit
 def select(
-    pre, out, n, k, tolerance, WIDTH: tl.constexpr, LANES: tl.constexpr, SIGNED: tl.constexpr
-):
+    pre, out, n, k, tolerance,
+    WIDTH: tl.constexpr, LANES: tl.constexpr, PLACES: tl.constexpr, SIGNED: tl.constexpr,
+):  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
     pre += row * n
     out += row * WIDTH
@@ -50,8 +67,8 @@ def select(
     best = tl.full([LANES], float("-inf"), tl.float32)
     for start in range(0, n, LANES):
         best = tl.maximum(best, _sizes(pre, start + lanes, n, SIGNED))
-    bar = tl.sum(tl.where(lanes == LANES - k, tl.sort(best), 0.0), 0)
-    bar = tl.where(bar == float("inf"), bar, bar - tolerance * tl.abs(bar))
+    bar = _kth_largest(best, k, PLACES)
+    bar = tl.where(tl.abs(bar) == float("inf"), bar, bar - tolerance * tl.abs(bar))
     count = tl.full((), 0, tl.int32)
     for start in range(0, n, LANES):
         number = start + lanes
