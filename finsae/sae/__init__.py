@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from finsae.sae.job import train
     from finsae.sae.labels import label_latents
     from finsae.sae.metrics import evaluate, layer_table, mmcs
-    from finsae.sae.pairs import with_gradients
+    from finsae.sae.model_gradients import with_gradients
     from finsae.sae.patching import loss_recovered
     from finsae.sae.place import folder_hash, is_group, weights_path
     from finsae.sae.pursuit import pursue
@@ -58,7 +58,7 @@ HOMES = {
     "weights_path": "place",
     "pursue": "pursuit",
     "shared_atoms": "architectures.itda",
-    "with_gradients": "pairs",
+    "with_gradients": "model_gradients",
 }
 
 __all__ = [

@@ -332,6 +332,16 @@ def test_biases_stay_within_a_tokens_length():
     assert set(found.gradients) == {"W_dec", "b_dec", "amplitude"}
 
 
+def test_negative_amplitudes_survive_being_folded():
+    coder = GroupBias(32, 4, groups=4, device="cpu")
+    w = {"W_dec": unit(normal(32, 9, seed=1)), "b_dec": normal(9), "amplitude": normal(32, seed=2)}
+    bias = -normal(32, seed=3).abs()
+    assert (w["amplitude"] < 0).any()
+    again, memory = coder.reopen(coder.finish(w, {"bias": bias}))
+    torch.testing.assert_close(again, w)
+    torch.testing.assert_close(memory["bias"], bias)
+
+
 def orthonormal(count=200, width=32):
     """Tokens of one to eight orthonormal rows, with sizes 1 to 2; and how many each has."""
     rows = torch.linalg.qr(normal(width, width, seed=3))[0]

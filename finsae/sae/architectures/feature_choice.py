@@ -71,7 +71,7 @@ class FeatureChoice(BatchTopK):
 
     def largest(self, weights: Weights, centred: Tensor, moment: Moment) -> Codes:
         """Let every latent choose, and move the running thresholds."""
-        budgets = self.budgets(len(centred), moment.step)
+        budgets = self.budgets(len(centred) * workers.current().count, moment.step)
         codes = chosen(centred, weights["W_enc"], weights["b_enc"], budgets)
         least = codes.values.new_full((self.latents,), torch.inf)
         least.scatter_reduce_(0, codes.latents, codes.values, "amin")
@@ -98,7 +98,8 @@ def chosen(centred: Tensor, W_enc: Tensor, b_enc: Tensor, budgets: npt.NDArray[n
     """Keep each latent's largest positive pre-activations, so many as its budget.
 
     The selection of `finsae.sae.selection` with the parts of tokens and latents exchanged; the
-    bias is one more column. Latents of like budgets are searched together.
+    bias is one more column. Latents of like budgets are searched together. Workers that share a
+    batch tell one another what each would keep.
 
     Parameters
     ----------
@@ -107,6 +108,7 @@ def chosen(centred: Tensor, W_enc: Tensor, b_enc: Tensor, budgets: npt.NDArray[n
     budgets : ndarray
         Latents: tokens of each, at most all.
     """
+    together = workers.current()
     rows = torch.cat([W_enc, b_enc[:, None]], 1)
     tokens = torch.cat([centred, centred.new_ones(len(centred), 1)], 1)
     none = centred.new_zeros(len(centred))
@@ -116,10 +118,12 @@ def chosen(centred: Tensor, W_enc: Tensor, b_enc: Tensor, budgets: npt.NDArray[n
         own = np.flatnonzero((size == group) & (budgets > 0))
         latent = torch.from_numpy(own).to(centred.device)
         budget = torch.from_numpy(budgets[own]).to(centred.device)
-        most = int(budgets[own].max())
+        most = min(int(budgets[own].max()), len(centred))
         values, token = selection.top_k(rows[latent], tokens, none, most)
+        everyone = torch.cat([*together.gathered(values)], 1).sort(1, descending=True).values
+        bar = everyone.gather(1, budget[:, None] - 1)
         rank = torch.arange(most, device=centred.device)
-        kept = (rank < budget[:, None]) & (values > 0)
+        kept = (rank < budget[:, None]) & (values >= bar) & (values > 0)
         parts.append((token[kept], latent[:, None].expand_as(token)[kept], values[kept]))
     token, latent, value = (torch.cat(part) for part in zip(*parts, strict=True))
     order = token.argsort(stable=True)

@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor
 
 from finsae.checks import DataError, one_of
-from finsae.sae import losses, selection
+from finsae.sae import losses, selection, workers
 from finsae.sae.batches import Tokens
 from finsae.sae.coder import ROWS, Coder
 from finsae.sae.codes import Codes, fixed
@@ -167,5 +167,9 @@ def _scaled(gradients: Tensor, unit: str) -> Tensor:
     if unit == "none":
         return gradients
     squares = gradients.square()
-    mean = squares.mean(1, keepdim=True) if unit == "token" else squares.mean()
+    mean = (
+        squares.mean(1, keepdim=True)
+        if unit == "token"
+        else workers.current().average(squares.mean())
+    )
     return gradients * mean.clamp_min(torch.finfo(gradients.dtype).tiny).rsqrt()

@@ -107,9 +107,11 @@ class GroupBias(Coder):
 
     def reopen(self, weights: Weights) -> tuple[Weights, dict[str, Tensor]]:
         """Take the amplitudes out of the encoder again."""
-        size = weights["W_enc"].norm(dim=1)
-        opened = {"W_dec": weights["W_dec"], "b_dec": weights["b_dec"], "amplitude": size}
-        return opened, {"bias": -weights["threshold"] / size.clamp_min(1e-12)}
+        W_dec, size = weights["W_dec"], weights["W_enc"].norm(dim=1)
+        sign = torch.linalg.vecdot(weights["W_enc"], W_dec).sign()
+        opened = {"W_dec": W_dec * sign[:, None], "b_dec": weights["b_dec"]}
+        bias = -weights["threshold"] / size.clamp_min(1e-12)
+        return opened | {"amplitude": size * sign}, {"bias": bias}
 
     def select(self, weights: Weights, centred: Tensor) -> Codes:
         """Keep the pre-activations above their thresholds."""
@@ -149,13 +151,14 @@ class GroupBias(Coder):
         for name in ("fired", "reach"):
             memory.setdefault(name, torch.zeros_like(bias))
         over = gate.values + bias[gate.latents]
-        memory["fired"] += torch.bincount(gate.latents, minlength=self.latents)
-        memory["reach"].scatter_reduce_(0, gate.latents, over.to(bias), "amax")
+        fired = torch.bincount(gate.latents, minlength=self.latents).to(bias)
+        reach = torch.zeros_like(bias).scatter_reduce_(0, gate.latents, over.to(bias), "amax")
+        memory["fired"] = memory["fired"] + together.average(fired)
+        memory["reach"] = torch.maximum(memory["reach"], together.largest(reach))
         if (moment.step + 1) % EVERY:
             return
         tokens = EVERY * (len(gate.starts) - 1)
-        p = together.average(memory.pop("fired")) / tokens
-        r = together.largest(memory.pop("reach"))
+        p, r = memory.pop("fired") / tokens, memory.pop("reach")
         member, reached = self.members().to(bias.device), (r > 0).to(r)
         count = r.new_zeros(self.groups).index_add_(0, member, reached)
         total = r.new_zeros(self.groups).index_add_(0, member, r)
