@@ -101,10 +101,8 @@ class Result(Shown):
             return View(["Result without scores", *_listed(self.tables)])
         versus = scores["versus"].fillna("").astype(str)
         plain, paired = scores[versus == ""], scores[versus != ""]
-        kinds = ", ".join(sorted(set(scores["interval"].dropna()) - {""}))
         lines = [
-            f"Scores of {plain['method'].nunique()} methods by {plain['metric'].nunique()} "
-            f"metrics; with 95 % intervals ({kinds or 'none'})",
+            f"Scores of {plain['method'].nunique()} methods by {plain['metric'].nunique()} metrics",
             *_listed(self.tables),
         ]
         grids = [_grid(plain, "method", head="method", caption="Scores")] if len(plain) else []
@@ -146,8 +144,11 @@ def _grid(scores: pd.DataFrame, by: str, *, head: str, caption: str) -> Grid:
     keys = [str(name) for name in scores if name not in SCORE_COLUMNS]
     keys = [name for name in keys if not pd.api.types.is_numeric_dtype(scores[name])]
     order = {name: place for place, name in enumerate(in_order(scores[by]))}
+    shown = scores[scores["metric"].isin(metrics)]
+    shown = shown.drop_duplicates([*keys, by, "metric"])  # the headline interval comes first
+    kinds = ", ".join(sorted(set(shown["interval"].dropna()) - {""}))
     rows: dict[tuple[str, ...], dict[str, Cell]] = {}
-    for row in scores[scores["metric"].isin(metrics)].to_dict("records"):
+    for row in shown.to_dict("records"):
         key = (*(str(row[name]) for name in keys), str(row[by]))
         rows.setdefault(key, {})[str(row["metric"])] = _written(row, signed=by == "versus")
     listed = list(rows) if keys else sorted(rows, key=lambda key: order[key[-1]])
@@ -155,6 +156,7 @@ def _grid(scores: pd.DataFrame, by: str, *, head: str, caption: str) -> Grid:
         [*key[:-1], label(key[-1]), *(rows[key].get(metric, "") for metric in metrics)]
         for key in listed
     ]
+    caption += f", with 95 % intervals ({kinds})" if kinds else ""
     return Grid(caption, [*keys, head, *(_metric(name).name for name in metrics)], cells)
 
 

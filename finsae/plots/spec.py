@@ -205,7 +205,7 @@ class Figure:
         return svg(self, width=width, titled=titled)
 
     def png(self, *, width: float = 7.0, dots: int = 110) -> bytes:
-        """Return what `matplotlib` draws as PNG, with so many dots to an inch."""
+        """Return what `matplotlib` draws as PNG, how to read it below; so many dots to an inch."""
         from finsae.plots.paper import png
 
         return png(self, width=width, dots=dots)

@@ -194,13 +194,16 @@ def test_a_result_shows_levels_and_paired_differences_with_their_intervals():
         ("sae", "coverage", 0.5, np.nan, np.nan, 9, "", ""),
         ("sae", "own_metric", 0.5, np.nan, np.nan, 9, "", ""),
         ("sae", "peer_correlation", 0.04, 0.02, 0.06, 9, "two-way", "sic"),
+        ("sae", "peer_correlation", 0.04, 0.01, 0.07, 9, "newey-west", "sic"),
         ("sic", "peer_correlation", -0.04, -0.06, -0.02, 9, "two-way", "sae"),
         peers=pd.DataFrame(),
     )
     text = shown(found)
-    assert "Scores of 2 methods by 3 metrics; with 95 % intervals (two-way)" in text
+    assert "Scores of 2 methods by 3 metrics\n" in text
+    assert "\nScores, with 95 % intervals (two-way)\n" in text
     assert text.index("SAE\n0.440 [0.390, 0.490]\n50") < text.index("SIC\n0.400 [0.300, 0.500]")
     assert "SAE minus" in text and "+0.040 [+0.020, +0.060]" in text
+    assert "+0.070" not in text  # the headline interval, which comes first
     assert "-0.040" not in text and "own_metric" not in text and "Tables: peers." in text
 
 
