@@ -77,6 +77,7 @@ def svg(figure: Figure, *, width: float = 7.0, titled: bool = True) -> str:
 
 def png(figure: Figure, *, width: float, dots: int) -> bytes:
     """Return a figure as PNG, how to read it below: the same bytes for the same figure."""
+    from matplotlib.font_manager import FontProperties
     from PIL import Image  # matplotlib's own
 
     drawing, small = io.BytesIO(), io.BytesIO()
@@ -85,7 +86,7 @@ def png(figure: Figure, *, width: float, dots: int) -> bytes:
         drawn = draw(figure, width=width)
         drawn.set_figheight(drawn.get_figheight() + 0.14 * len(reading))
         for legend in drawn.legends:  # two things below the axes would be drawn over one another
-            legend.set_title("\n".join(reading), prop={"size": 7.0})
+            legend.set_title("\n".join(reading), prop=FontProperties(size=7.0))
             legend.set_alignment("left")
         if not drawn.legends:
             drawn.supxlabel("\n".join(reading), x=0.01, ha="left", fontsize=7.0, color=INK)
