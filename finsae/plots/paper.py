@@ -16,6 +16,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
+from matplotlib.font_manager import FontProperties
 
 from finsae.plots.screen import limits
 from finsae.plots.spec import Axis, Bars, Cells, Figure, Layer, Line, Panel, Places, Points, Rule
@@ -85,7 +86,7 @@ def png(figure: Figure, *, width: float, dots: int) -> bytes:
         drawn = draw(figure, width=width)
         drawn.set_figheight(drawn.get_figheight() + 0.14 * len(reading))
         for legend in drawn.legends:  # two things below the axes would be drawn over one another
-            legend.set_title("\n".join(reading), prop={"size": 7.0})
+            legend.set_title("\n".join(reading), prop=FontProperties(size=7.0))
             legend.set_alignment("left")
         if not drawn.legends:
             drawn.supxlabel("\n".join(reading), x=0.01, ha="left", fontsize=7.0, color=INK)
