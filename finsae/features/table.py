@@ -186,6 +186,9 @@ class Features(Shown):
         companies, count = self.matrix.shape
         each = np.median(np.diff(self.matrix.indptr)) if companies else 0
         made = dict(self.provenance.get("reading", {}))
+        layers = self.provenance.get("layers", ())
+        if len(layers) > 1:  # of an autoencoder of groups; the reading names one all the same
+            made["layer"] = "+".join(str(layer) for layer in layers)
         how = ", ".join(f"{name} = {value}" for name, value in made.items())
         lines = [
             f"Features of {companies:,} companies: {count:,}, of which a company has {each:,.0f} "

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import markets
@@ -77,6 +78,8 @@ def test_features_say_their_size_reading_and_first_companies(features):
     text = shown(features)
     assert "Features of 4 companies: 6" in text and "sae = <script>alert(1)</script>" in text
     assert f"Name {EVIL}" in text and "wells; drills" in text
+    grouped = replace(features, provenance={"reading": {"layer": 5}, "layers": [1, 2]})
+    assert "layer = 1+2." in shown(grouped)
 
 
 def test_dense_features_show_no_dimension_as_a_reason(features):
