@@ -22,7 +22,7 @@ from finsae.plots.screen import limits
 from finsae.plots.spec import Axis, Bars, Cells, Figure, Layer, Line, Panel, Places, Points, Rule
 from finsae.plots.style import GREY, INK, RULE, SEQUENTIAL, TWO_SIDED, short
 
-LETTERS = 40  # in a line of a name
+LETTERS = 42  # in a line of a name
 NARROW = 5.0  # inches of width below which the height shrinks with it
 SHADES = 96  # of a PNG: lines need no more, and it is a third of the size
 PIXELS = 132  # of the screen's height to one inch of paper

@@ -1,10 +1,13 @@
 """The page in a real browser: figures drawn, search, switch, CSV, dark, phone, print."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Browser
 from report_run import make_run
+from test_explorer_browser import axe_core, violations
 
 from finsae.report import build
 
@@ -12,6 +15,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
+
+
+PICTURES = Path(__file__).resolve().parents[2] / "reports" / "runs" / "report"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,7 @@ def test_all_figures_are_drawn_without_errors_or_network(opened):
     browser, page = opened
     plots = "[...document.querySelectorAll('.plot')]"
     drawn = "plot.querySelector('.scatterlayer .trace, .barlayer .trace, .heatmaplayer image')"
-    assert browser.run(f"{plots}.length") == 19
+    assert browser.run(f"{plots}.length") == 21
     assert browser.run(f"{plots}.filter((plot) => !{drawn}).map((p) => p.dataset.figure)") == []
     assert browser.errors == []
     loaded = [url for url in browser.requests if not url.startswith(("data:", "blob:"))]
@@ -71,13 +77,13 @@ def test_a_hostile_name_is_shown_as_text(opened):
 def test_costs_can_be_switched_off_and_on(opened):
     browser, _ = opened
     title = "document.querySelector('#figure-equity h3').textContent"
-    assert browser.run(title).endswith("after costs")
+    assert browser.run(title).startswith("After costs")
     before = "document.querySelector('[data-show=equity][data-choice=\"1\"]')"
     browser.run(f"{before}.click()")
-    assert browser.run(title).endswith("before costs")
+    assert browser.run(title).startswith("Before costs")
     assert browser.run(f"{before}.getAttribute('aria-pressed')") == "true"
     browser.run("document.querySelector('[data-show=equity][data-choice=\"0\"]').click()")
-    assert browser.run(title).endswith("after costs")
+    assert browser.run(title).startswith("After costs")
 
 
 def test_the_map_keeps_the_found_company_when_it_is_coloured_otherwise(opened):
@@ -132,6 +138,48 @@ def test_every_figure_has_named_axes_and_a_description(opened):
     bare = """[...document.querySelectorAll('.plot')].filter((plot) =>
         !plot.querySelector('.xtitle, .x2title') || plot.getAttribute('aria-label').length < 40)"""
     assert browser.run(f"{bare}.map((plot) => plot.dataset.figure)") == []
+
+
+def test_the_pointer_sees_company_cluster_and_features(opened):
+    browser, _ = opened
+    plot = "document.querySelector('[data-figure=companies]')"
+    shown = browser.run(f"{plot}.data.flatMap((trace) => trace.text || [])")
+    (company,) = [text for text in shown if "Company 7 Inc. (T007)" in text]
+    features = r"<br>Electronic.*<br>2: chips, wafers<br>chips, wafers.*; chips, wafers"
+    assert re.search(features, company), company
+
+
+def test_links_resolve(opened):
+    browser, _ = opened
+    links = "[...document.querySelectorAll('a[href]')].map((link) => link.getAttribute('href'))"
+    found = browser.run(links)
+    assert len(found) >= 14 and all(link.startswith("#") for link in found)
+    lost = f"{links}.filter((link) => !document.querySelector(link))"
+    assert browser.run(lost) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_it_fits_and_is_accessible(opened, width, dark):
+    browser, _ = opened
+    axe = axe_core()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    browser.dark(dark)
+    browser.resize(width, 900, phone=width < 500)
+    assert until(browser, f"document.querySelector('.plot .main-svg').clientWidth < {width}")
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    cut = """[...document.querySelectorAll('.plot')].filter((plot) => {
+        const { left, right } = plot.getBoundingClientRect();
+        return [...plot.querySelectorAll('.g-xtitle, .g-ytitle, .legend text')].some((title) => {
+            const box = title.getBoundingClientRect();
+            return box.width && (box.left < left - 1 || box.right > right + 1);
+        });
+    }).map((plot) => plot.dataset.figure)"""
+    assert browser.run(cut) == []
+    browser.picture(PICTURES / f"page_{width}_{'dark' if dark else 'light'}.png")
+    assert violations(browser, axe) == []
+    browser.dark(False)
+    browser.resize(1400, 1000)
 
 
 def test_dark_and_phone_and_print(opened, tmp_path):
