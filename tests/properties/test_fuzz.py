@@ -53,8 +53,8 @@ WORDS = [
     b"TRUE", b"{", b"}", b"[", b"[" * 3_000, b"<", b">", b"<!--", b"-->", b"<table>", b"<pre>",
     b"<b " * 50, b"&#x110000;", b"&#99999999999;", b"&lol;", b"<!DOCTYPE x [<!ENTITY a 'b'>]>",
     b"Item 1.", b"Item 1A. Risk Factors", b"</SEC-HEADER>", b"<DOCUMENT>", b"../../etc/passwd",
-    b"%00", b"=1+1", b"date", b"ticker", b"close", b"currency", b"permno", b"ret", b"sic", b"\\u0000",
-    b"\\ud800",
+    b"%00", b"=1+1", b"date", b"ticker", b"close", b"currency", b"permno", b"ret", b"sic",
+    b"\\u0000", b"\\ud800",
 ]  # fmt: skip
 
 
