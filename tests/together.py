@@ -18,6 +18,7 @@ from test_sae_gradients import CASES, DEAD, LATENTS, TRAINING, K, start, tokens
 import finsae.sae.run as run_module
 from finsae.plugins import make
 from finsae.sae import Stream, Training, data_parallel
+from finsae.sae.checkpoint import load as load_checkpoint
 from finsae.sae.losses import Moment
 from finsae.sae.workers import current
 
@@ -106,7 +107,7 @@ def resumed(checkpoint):
         ran(run_module.Trainer(coder, clouds()), clouds(), checkpoint=checkpoint)
     run_module.Trainer.advance = advance
     torch.distributed.barrier()  # the first worker has written
-    assert torch.load(checkpoint)["step"] == STOP_AT
+    assert load_checkpoint(checkpoint, "cpu")["step"] == STOP_AT
     return ran(run_module.Trainer(coder, clouds()), clouds(), checkpoint=checkpoint)
 
 
@@ -153,7 +154,7 @@ def work(folder):
             ended = trained(kind)
             found[f"{kind}/sent"] = (workers.sent - before) / (ended.history[-1][0])
             found |= {f"{kind}/{name}": value for name, value in facts(ended).items()}
-        ended = resumed(folder / "checkpoint.pt")
+        ended = resumed(folder / "checkpoint.safetensors")
         found |= {f"resumed/{name}": value for name, value in facts(ended).items()}
         np.savez(folder / f"worker{workers.rank}.npz", **found)
 

@@ -78,7 +78,6 @@ def svg(figure: Figure, *, width: float = 7.0, titled: bool = True) -> str:
 
 def png(figure: Figure, *, width: float, dots: int) -> bytes:
     """Return a figure as PNG, how to read it below: the same bytes for the same figure."""
-    from matplotlib.font_manager import FontProperties
     from PIL import Image  # matplotlib's own
 
     drawing, small = io.BytesIO(), io.BytesIO()

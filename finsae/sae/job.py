@@ -27,7 +27,7 @@ from finsae.sae.workers import current
 from finsae.store import hash_texts, provenance
 
 HELD_OUT = 0.05  # share of the texts
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT = "checkpoint.safetensors"
 
 
 def train(

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-import torch
-
 from finsae.checks import DataError
+from finsae.sae import checkpoint as checkpoints
 from finsae.sae import watch
 from finsae.sae.batches import Tokens, batches, check
 from finsae.sae.coder import Coder
@@ -140,12 +139,11 @@ def _note(trainers: Sequence[Trainer], checkpoint: Path | None) -> None:
 
 
 def _save(checkpoint: Path, trainers: Sequence[Trainer], step: int) -> None:
-    with atomic_path(checkpoint) as temporary:
-        torch.save({"step": step, "states": [t.state() for t in trainers]}, temporary)
+    checkpoints.save(checkpoint, {"step": step, "states": [t.state() for t in trainers]})
 
 
 def _restore(checkpoint: Path, trainers: Sequence[Trainer]) -> int:
-    kept = torch.load(checkpoint, map_location=trainers[0].device, weights_only=True)
+    kept = checkpoints.load(checkpoint, trainers[0].device)
     states = kept["states"]
     if [s["identity"] for s in states] != [t.identity() for t in trainers]:
         raise DataError(

@@ -57,6 +57,8 @@ def called(node):
         yield f"calls {owner}.{name}"
     given = {word.arg: getattr(word.value, "value", ...) for word in node.keywords}
     yield from (f"says {k}={v}" for k, v in NEVER.items() if k in given and given[k] is v)
+    if (owner, name) == ("torch", "save"):
+        yield "torch.save, which pickles"
     if (owner, name) == ("torch", "load") and given.get("weights_only") is not True:
         yield "torch.load without weights_only=True"
     if name == "from_pretrained" and given.get("trust_remote_code", False) is not False:
@@ -72,6 +74,7 @@ def called(node):
         "import yaml",
         "np.load(p, allow_pickle=True)",
         "torch.load(p)",
+        "torch.save(weights, p)",
         "torch.load(p, weights_only=False)",
         "AutoModel.from_pretrained(p, trust_remote_code=True)",
         "AutoModel.from_pretrained(p, trust_remote_code=asked)",

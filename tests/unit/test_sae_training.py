@@ -13,7 +13,7 @@ import finsae.sae.run as run_module
 from finsae import sae
 from finsae.activations import Activations
 from finsae.checks import DataError
-from finsae.sae import TopK, Training
+from finsae.sae import TopK, Training, checkpoint
 from finsae.sae.architectures.batch_topk import BatchTopK
 from finsae.sae.batches import BLOCK, Batches, Rows, check
 from finsae.sae.job import split
@@ -72,7 +72,7 @@ def test_rows_are_a_view():
 
 def test_resumed_training_ends_with_the_same_bits(tmp_path, monkeypatch):
     whole = TopK(32, 3, training=SHORT, device="cpu").fit(clouds())
-    state = tmp_path / "checkpoint.pt"
+    state = tmp_path / "checkpoint.safetensors"
     monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", 0.0)
     stop_at = 12
     advance = run_module.Trainer.advance
@@ -86,7 +86,7 @@ def test_resumed_training_ends_with_the_same_bits(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         TopK(32, 3, training=SHORT, device="cpu").fit(clouds(), checkpoint=state)
     monkeypatch.setattr(run_module.Trainer, "advance", advance)
-    assert torch.load(state)["step"] == stop_at
+    assert checkpoint.load(state, "cpu")["step"] == stop_at
     live = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [row["step"] for row in live] == list(range(1, stop_at + 1)) and live[-1]["fvu"] > 0
     again = TopK(32, 3, training=SHORT, device="cpu").fit(clouds(), checkpoint=state)
@@ -362,7 +362,7 @@ def test_train_judges_on_other_texts_labels_and_saves(tmp_path):
     assert sum(measured["density"].values()) == 32
     assert "Latents by share of tokens they fire on" in card and "loads there as a `topk`" in card
     assert "dark_matter" not in measured  # 90 tokens fit no linear map
-    assert not (tmp_path / "sae" / "checkpoint.pt").exists()
+    assert not (tmp_path / "sae" / "checkpoint.safetensors").exists()
     with pytest.raises(DataError, match="not those"):
         sae.train(source, coder, layer=2, out=tmp_path / "no", texts=texts[1:])
 
