@@ -42,17 +42,16 @@ class Optimiser:
         self.weights, self.unit_rows = weights, unit_rows
         encoder = weights["W_enc"]
         self.rounded = encoder.detach().to(torch.bfloat16) if rounds else None
-        lr: Any = 0.0
-        if encoder.is_cuda:  # a captured step reads it anew each time
-            lr = torch.zeros((), device=encoder.device)
         self.adam = torch.optim.Adam(
             [w.requires_grad_() for w in weights.values()],
-            lr=lr,
+            lr=0.0,
             betas=BETAS,
             eps=EPSILON,
             fused=True,
             capturable=encoder.is_cuda,
         )
+        if encoder.is_cuda:  # a recorded step reads the rate anew each time
+            self.adam.param_groups[0]["lr"] = torch.zeros((), device=encoder.device)
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the next steps."""
