@@ -161,7 +161,8 @@ def aux_k(
         return miss.new_zeros(())
     part = {name: weights[name][dead] for name in ("W_enc", "W_dec", "b_enc")}
     if moment.padding is not None:  # latents of zeros: they never fire and get no gradient
-        part = {name: (rows.T * moment.padding).T for name, rows in part.items()}
+        column = moment.padding[:, None]
+        part = {n: (rows.view(len(dead), -1) * column).view_as(rows) for n, rows in part.items()}
     codes = fixed(*selection.top_k(centred, part["W_enc"], part["b_enc"], k, signed=signed))
     found = fit(codes, -miss, part["W_dec"])
     d_pre = found.d_values * (codes.values != 0)

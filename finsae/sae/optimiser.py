@@ -40,20 +40,19 @@ class Optimiser:
 
     def __init__(self, weights: Weights, *, unit_rows: bool, rounds: bool = False) -> None:
         self.weights, self.unit_rows = weights, unit_rows
-        decoder = weights["W_dec"]  # some architectures have no encoder of its own
+        decoder = weights["W_dec"]  # some architectures have no encoder of their own
         rounds = rounds and "W_enc" in weights
         self.rounded = weights["W_enc"].detach().to(torch.bfloat16) if rounds else None
-        lr: Any = 0.0
-        if decoder.is_cuda:  # a captured step reads it anew each time
-            lr = torch.zeros((), device=decoder.device)
         self.adam = torch.optim.Adam(
             [w.requires_grad_() for w in weights.values()],
-            lr=lr,
+            lr=0.0,
             betas=BETAS,
             eps=EPSILON,
             fused=True,
             capturable=decoder.is_cuda,
         )
+        if decoder.is_cuda:  # a recorded step reads the rate anew each time
+            self.adam.param_groups[0]["lr"] = torch.zeros((), device=decoder.device)
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the next steps."""

@@ -306,7 +306,8 @@ from triton.compiler import ASTSource
 import triton, triton.language as tl
 from finsae.sae.kernels import device
 for name, types, constants, warps in [
-    ("select", "*bf16 *i32 i32 i32 fp32", {"WIDTH": 128, "LANES": 512, "PLACES": 16, "SIGNED": True}, 4),
+    ("select", "*bf16 *i32 i32 i32 fp32",
+     {"WIDTH": 128, "LANES": 512, "PLACES": 16, "SIGNED": True}, 4),
     ("sums", "*fp32 *i64 *i64 *i64 *fp32 *fp32 *fp32 *fp32 i32",
      {"ACC": tl.float32, "ORDERED": True, "FITS": True, "COLUMNS": 256, "ENTRIES": 16}, 4),
     ("dots", "*fp32 *fp32 *i64 *i64 *fp32 i32 i32",
