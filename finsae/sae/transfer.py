@@ -93,10 +93,11 @@ def rotated(coder: Coder, found: Rotation) -> Coder:
     turn = found.turn
     weights = {name: getattr(coder, f"{name}_") for name in coder.WEIGHTS}
     turned = {
-        "W_enc": turn.T @ weights["W_enc"],
         "W_dec": weights["W_dec"] @ turn,
         "b_dec": (weights["b_dec"] - found.source) @ turn + found.target * found.ratio,
     }
+    if "W_enc" in weights:  # a dictionary of tokens has none
+        turned["W_enc"] = turn.T @ weights["W_enc"]
     copied = copy.copy(coder).set_weights(weights | turned)
     copied.layer_, copied.model_, copied.scale_ = coder.layer_, coder.model_, coder.scale_
     return copied

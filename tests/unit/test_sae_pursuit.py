@@ -131,6 +131,15 @@ def test_a_folder_knows_its_atoms(tmp_path):
         sae.shared_atoms(bare, coder)
 
 
+def test_a_dictionary_can_be_turned():
+    turn = np.linalg.qr(np.random.default_rng(4).normal(size=(WIDTH, WIDTH)))[0]
+    one, other = tokens(), (2 * tokens() @ turn).astype(np.float32)
+    coder = ITDA(LATENTS, K, training=SHORT, device="cpu").fit(one)
+    moved = sae.rotated(coder, sae.rotation(one, other))
+    found = evaluate(moved, other / 2).fvu
+    assert found == pytest.approx(evaluate(coder, one).fvu, rel=1e-2)
+
+
 def test_a_dictionary_is_collected_from_a_stream():
     x = tokens()
     whole = ITDA(LATENTS, K, training=SHORT, device="cpu").fit(x)

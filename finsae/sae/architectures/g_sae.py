@@ -166,10 +166,7 @@ class _Told(GradientSAE):
 def _scaled(gradients: Tensor, unit: str) -> Tensor:
     if unit == "none":
         return gradients
-    squares = gradients.square()
-    mean = (
-        squares.mean(1, keepdim=True)
-        if unit == "token"
-        else workers.current().average(squares.mean())
-    )
+    mean = gradients.square().mean(1, keepdim=True)
+    if unit == "batch":
+        mean = workers.current().average(mean.mean())
     return gradients * mean.clamp_min(torch.finfo(gradients.dtype).tiny).rsqrt()
