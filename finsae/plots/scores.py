@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from finsae.methods import in_order, label
+from finsae.metrics import METRICS
 from finsae.plots.spec import Axis, Figure, Line, Panel, Points, Rule
 from finsae.plots.style import DASHES, colour, counted, short
 
@@ -44,7 +45,7 @@ def leaderboard(
         title=title,
         reading=(
             f"{INTERVALS} Bars that overlap do not settle whether two methods differ: the paired "
-            f"differences do. {counted(rows['n'], 'companies')}"
+            f"differences do. {counted(rows['n'], _counted(scores))}"
         ),
         alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names, rows)),
     )
@@ -72,7 +73,7 @@ def paired_differences(scores: pd.DataFrame, *, axis: str) -> Figure:
         title="Paired differences, the same firms and months on both sides",
         reading=(
             "Filled: the interval leaves out 0, the methods are separated. Hollow: it covers 0, "
-            f"they are not. {counted(rows['n'], 'companies')}"
+            f"they are not. {counted(rows['n'], _counted(scores))}"
         ),
         alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names, rows)),
     )
@@ -186,6 +187,12 @@ def _whiskers(
 
 def _zip(names: Sequence[str], rows: pd.DataFrame) -> Any:  # noqa: ANN401 - pairs of name and row
     return zip(names, rows.iterrows(), strict=True)
+
+
+def _counted(scores: pd.DataFrame) -> str:
+    """Say what the scores' n are, by their metric where it is told."""
+    metric = METRICS.get(str(scores["metric"].iloc[0])) if "metric" in scores else None
+    return metric.counted if metric else "companies"
 
 
 def _spoken(name: str, row: pd.Series[Any]) -> str:
