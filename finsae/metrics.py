@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 
 
 class Metric(NamedTuple):
-    """A metric as a reader meets it; percentages are kept as fractions and shown times 100."""
+    """A metric as a reader meets it; percentages are kept as fractions and shown times 100.
+
+    `counted` says what a score's n are.
+    """
 
     name: str
     meaning: str
     digits: int = 3
     scale: float = 1.0
+    counted: str = "companies"
 
 
 PEERS: dict[str, Metric] = {
@@ -21,6 +25,7 @@ PEERS: dict[str, Metric] = {
         "Peer R²",
         "adjusted R-squared of each month's cross-section of returns after the cut, regressed on "
         "the average return of each company's nearest peers, averaged over months",
+        counted="company-months",
     ),
     "peer_correlation": Metric(
         "Peer correlation",

@@ -24,7 +24,7 @@ from finsae.plots.style import GREY, INK, RULE, SEQUENTIAL, TWO_SIDED, short
 
 LETTERS = 42  # in a line of a name
 NARROW = 5.0  # inches of width below which the height shrinks with it
-SHADES = 96  # of a PNG: lines need no more, and it is a third of the size
+SHADES = 256  # of a PNG, which is a third of the size so
 PIXELS = 132  # of the screen's height to one inch of paper
 DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
 MARKERS = {
@@ -91,7 +91,9 @@ def png(figure: Figure, *, width: float, dots: int) -> bytes:
         if not drawn.legends:
             drawn.supxlabel("\n".join(reading), x=0.01, ha="left", fontsize=7.0, color=INK)
         drawn.savefig(drawing, format="png", dpi=dots)
-    Image.open(drawing).convert("RGB").quantize(SHADES).save(small, "png", optimize=True)
+    # the median cut would give small points the colour of their neighbours
+    shades = Image.open(drawing).convert("RGB").quantize(SHADES, Image.Quantize.MAXCOVERAGE)
+    shades.save(small, "png", optimize=True)
     return small.getvalue()
 
 

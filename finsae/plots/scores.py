@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from finsae.methods import in_order, label
+from finsae.metrics import METRICS
 from finsae.plots.spec import Axis, Figure, Line, Panel, Points, Rule
 from finsae.plots.style import DASHES, colour, counted
 
@@ -21,7 +22,6 @@ def leaderboard(
     axis: str,
     title: str = "Score",
     digits: int = 3,
-    counting: str = "companies",
 ) -> Figure:
     """Draw one metric of every method as a point with its interval.
 
@@ -35,8 +35,6 @@ def leaderboard(
         What is scored; the figure's title adds who has the highest estimate.
     digits : int
         After the point, where a value is written.
-    counting : str
-        What n counts.
     """
     rows = scores.set_index("method").loc[in_order(scores["method"])[::-1]]
     names = [label(str(method)) for method in rows.index]
@@ -48,15 +46,13 @@ def leaderboard(
         title=f"{title}: highest is {_highest(names, rows, digits)}",
         reading=(
             f"{INTERVALS} Bars that overlap do not settle whether two methods differ: the paired "
-            f"differences do. {counted(rows['n'], counting)}"
+            f"differences do. {counted(rows['n'], _counted(scores))}"
         ),
         alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names, rows)),
     )
 
 
-def paired_differences(
-    scores: pd.DataFrame, *, axis: str, digits: int = 3, counting: str = "companies"
-) -> Figure:
+def paired_differences(scores: pd.DataFrame, *, axis: str, digits: int = 3) -> Figure:
     """Draw paired differences between methods, filled where the interval leaves out 0.
 
     Parameters
@@ -67,8 +63,6 @@ def paired_differences(
         Title of the value axis.
     digits : int
         After the point, where a value is written.
-    counting : str
-        What n counts.
     """
     rows = scores[::-1].set_index("method")
     names = [f"{label(str(a))} minus {label(str(b))}" for a, b in rows["versus"].items()]
@@ -87,7 +81,7 @@ def paired_differences(
         reading=(
             "The same firms and months on both sides. Filled: the interval leaves out 0, the "
             "methods are separated. Hollow: it covers 0, they are not. "
-            f"{counted(rows['n'], counting)}"
+            f"{counted(rows['n'], _counted(scores))}"
         ),
         alt="; ".join(_spoken(name, row) for name, (_, row) in _zip(names, rows)),
     )
@@ -207,6 +201,12 @@ def _highest(names: Sequence[str], rows: pd.DataFrame, digits: int) -> str:
 
 def _zip(names: Sequence[str], rows: pd.DataFrame) -> Any:  # noqa: ANN401 - pairs of name and row
     return zip(names, rows.iterrows(), strict=True)
+
+
+def _counted(scores: pd.DataFrame) -> str:
+    """Say what the scores' n are, by their metric where it is told."""
+    metric = METRICS.get(str(scores["metric"].iloc[0])) if "metric" in scores else None
+    return metric.counted if metric else "companies"
 
 
 def _spoken(name: str, row: pd.Series[Any]) -> str:

@@ -22,8 +22,6 @@ from finsae.report.summary import (
 from finsae.report.verdict import QUESTIONS, standings, summary_lines
 from finsae.result import Result
 
-UNITS = {"peer_r2": "firm-months"}
-"""What the n of a metric counts, where it is not companies."""
 RULE = (
     "Two methods are said to differ only where the interval of their paired difference leaves out "
     "0. Brackets are 95 % intervals, each for itself; p is adjusted for reading all differences at "
@@ -95,16 +93,12 @@ def leaderboard(result: Result) -> Section:
 
 def _compared(scores: pd.DataFrame, metric: str) -> list[Figure]:
     """Draw a metric's levels, and beside them the differences of the first method."""
-    name, counted = PEERS[metric].name, UNITS.get(metric, "companies")
+    name = PEERS[metric].name
     paired = leading(differences(scores, metric))
-    shown = plots.leaderboard(
-        levels(scores, metric), axis=f"{name} (no unit)", title=name, counting=counted
-    )
+    shown = plots.leaderboard(levels(scores, metric), axis=f"{name} (no unit)", title=name)
     drawn = [figure(f"levels-{metric}", shown)]
     if len(paired):
-        shown = plots.paired_differences(
-            paired, axis=f"difference of {name} (no unit)", counting=counted
-        )
+        shown = plots.paired_differences(paired, axis=f"difference of {name} (no unit)")
         drawn.append(figure(f"differences-{metric}", shown))
     return drawn
 
@@ -130,7 +124,7 @@ def score_table(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataF
         metrics[key].name: [_score(rows, method, metrics[key]) for method in methods]
         for key, rows in columns.items()
     }
-    counted = [rows["n"] for key, rows in columns.items() if key not in UNITS]
+    counted = [rows["n"] for key, rows in columns.items() if metrics[key].counted == "companies"]
     sizes = counted[0] if counted else pd.Series()
     n = [_whole(sizes.get(method)) for method in methods]
     return pd.DataFrame({"Method": [label(m) for m in methods], **shown, "n": n}, dtype=object)

@@ -347,3 +347,24 @@ def test_a_heat_map_of_a_lone_or_uncorrelated_company_says_so(members):
         assert "nan" not in figure.reading + figure.alt
         figure.plotly()
         figure.matplotlib()
+
+
+def test_scores_say_what_their_n_are(scores):
+    levels = scores[scores["versus"] == ""]
+    assert "companies." in plots.leaderboard(levels, axis="x").reading
+    by_month = plots.leaderboard(levels.assign(metric="peer_r2"), axis="x")
+    assert "company-months." in by_month.reading
+    unknown = plots.leaderboard(levels.drop(columns="metric"), axis="x")
+    assert "companies." in unknown.reading
+
+
+def test_small_points_keep_their_colour_in_a_png(scores):
+    from io import BytesIO
+
+    from PIL import Image
+
+    drawn = plots.leaderboard(scores[scores["versus"] == ""], axis="x (1)").png()
+    shades = [shade for _, shade in Image.open(BytesIO(drawn)).convert("RGB").getcolors(999)]
+    for method in ("sae", "sic", "tfidf"):
+        wanted = [int(COLOURS[method][at : at + 2], 16) for at in (1, 3, 5)]
+        assert min(np.abs(np.array(shades) - wanted).max(axis=1)) <= 2
