@@ -78,7 +78,7 @@ def data_card(result: Result) -> Section:
         parts.append(table("repairs", repair_counts(repairs), "Log of price hygiene", data=repairs))
     excluded = result.tables.get("excluded")
     if excluded is not None and len(excluded):
-        caption = f"{len(excluded)} companies left out of the comparison"
+        caption = f"Left out of the comparison: {len(excluded):,} companies"
         shown = excluded.rename(columns={"ticker": "Ticker", "reason": "Reason"})
         parts.append(table("excluded", shown, caption, data=excluded, folded=True))
     return Section("data", "The data", parts)
