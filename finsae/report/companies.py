@@ -144,7 +144,7 @@ def cluster_names(companies: pd.DataFrame, features: pd.DataFrame | None) -> dic
 def clusterings(labels: pd.DataFrame) -> pd.DataFrame:
     """Compare clusterings: how many clusters, how large, how many companies are in one."""
     rows = []
-    groups = dict(iter(labels.groupby("clusterer", sort=False)))
+    groups = {str(name): group for name, group in labels.groupby("clusterer", sort=False)}
     for name in in_order(groups):
         group = groups[name]
         sizes = group.loc[_labelled(group["label"]), "label"].value_counts()
