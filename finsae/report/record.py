@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
+from finsae.config import Run, read_run
 from finsae.report.parts import Commands, Facts, Part, Section, Words, table
 from finsae.result import Result
 
@@ -78,7 +81,7 @@ def data_card(result: Result) -> Section:
         parts.append(table("repairs", repair_counts(repairs), "Log of price hygiene", data=repairs))
     excluded = result.tables.get("excluded")
     if excluded is not None and len(excluded):
-        caption = f"{len(excluded)} companies left out of the comparison"
+        caption = f"Left out of the comparison: {len(excluded):,} companies"
         shown = excluded.rename(columns={"ticker": "Ticker", "reason": "Reason"})
         parts.append(table("excluded", shown, caption, data=excluded, folded=True))
     return Section("data", "The data", parts)
@@ -124,9 +127,26 @@ def _universe(facts: Mapping[str, Any]) -> Mapping[str, Any]:
 def _commands(facts: Mapping[str, Any]) -> list[str]:
     commit = str(facts.get("commit") or "")
     checkout = [f"git checkout {commit}"] if commit and not commit.endswith("+") else []
-    if _universe(facts).get("source") == "sample":
+    run = facts.get("run") or {}
+    if not _chosen(run, asdict(read_run("demo"))):
         return [*checkout, "finsae demo --out reports/demo"]
-    return [*checkout, "finsae demo --config run.toml    # the values under `run` below"]
+    # a file of the user's starts from the defaults, not from the preset
+    made = ["cat > run.toml <<'END'", *_chosen(run, asdict(Run())), "END"]
+    return [*checkout, *made, "finsae demo --config run.toml --out reports/run"]
+
+
+def _chosen(run: Mapping[str, Any], preset: Mapping[str, Any]) -> list[str]:
+    """Write as TOML what a run has otherwise than `preset`."""
+    other = {
+        name: value
+        for name, value in run.items()
+        if not isinstance(value, Mapping) and value != preset.get(name)
+    }
+    lines = [f"{name} = {json.dumps(value)}" for name, value in other.items()]
+    for name, part in run.items():
+        if isinstance(part, Mapping) and (found := _chosen(part, preset.get(name, {}))):
+            lines += [f"[{name}]", *found]
+    return lines
 
 
 def _survivorship(universe: Mapping[str, Any]) -> str:

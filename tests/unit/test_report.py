@@ -5,16 +5,17 @@ import json
 import re
 import shutil
 from base64 import b64decode
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
 from report_run import EVIL, make_run
 
 from finsae.checks import DataError
+from finsae.config import Benchmark, Data, Group, Run, read_run
 from finsae.markup import cell, marked
 from finsae.metrics import CLUSTERS, MONEY
-from finsae.report import build
+from finsae.report import build, record
 from finsae.report.companies import cards
 from finsae.report.findings import score_table
 from finsae.report.health import THESE, TRAINING, densities, measures
@@ -269,6 +270,25 @@ def test_days_are_kept_once(page):
     traces = [trace for spec in data["figures"]["costs"] for trace in spec["data"]]
     assert {trace["x"] for trace in traces} == {0}
     assert data["days"][0][:2] == ["2013-07-01", "2013-07-02"]
+
+
+def test_the_commands_make_the_run_again(run, tmp_path):
+    chosen = Run(
+        data=Data(companies='a "b".csv', prices="p.csv", cut="2012-12-31"),
+        group=Group(sae="demo-group"),
+        benchmark=Benchmark(k=10),
+        seed=3,
+    )
+    facts = {**run.provenance, "universe": {"source": "files"}, "run": asdict(chosen)}
+    (commands,) = [p for p in record.provenance(replace(run, provenance=facts)).parts
+                   if p.kind == "commands"]  # fmt: skip
+    first, last = (commands.lines.index(line) for line in ("cat > run.toml <<'END'", "END"))
+    (tmp_path / "run.toml").write_text("\n".join(commands.lines[first + 1 : last]))
+    assert read_run(tmp_path / "run.toml") == chosen
+    assert commands.lines[-1] == "finsae demo --config run.toml --out reports/run"
+    facts["run"] = asdict(read_run("demo"))
+    plain = record.provenance(replace(run, provenance=facts)).parts[2]
+    assert plain.lines == ["git checkout abc1234", "finsae demo --out reports/demo"]
 
 
 def test_without_a_note_survivorship_is_assumed(run):

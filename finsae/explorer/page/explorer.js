@@ -407,7 +407,7 @@
   async function clustersView() {
     const found = await ask("clusters");
     if (found.waiting) return [el("h1", {}, "Clusters"), el("p", { class: "notice" }, `Clusters: ${found.waiting}`)];
-    const results = el("div", { class: "panel" });
+    const results = el("div", { class: "panel clusters" });
     const draw = (words) => {
       const hits = found.clusters.filter((item) => JSON.stringify([item.name, item.industries, item.members]).toLowerCase().includes(words.toLowerCase()));
       results.replaceChildren(table(`${hits.length} clusters of two or more`, ["Cluster", right("Companies"), "Typical features", "Industries"],
