@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -210,6 +211,18 @@ def test_the_sec_wants_to_know_who_asks(tmp_path, agent):
 def test_not_faster_than_the_sec_allows(tmp_path):
     with pytest.raises(DataError, match="10 requests a second at most"):
         Edgar(user_agent=AGENT, cache=tmp_path, manners=Manners(per_second=11))
+
+
+def test_the_server_counts_ten_requests_a_second_at_most(https, tmp_path):
+    source = Edgar(user_agent=AGENT, cache=tmp_path, address=https.address, context=https.context)
+    paths = [f"a/{number}" for number in range(14)]
+    https.pages |= {f"/{path}": b"x" for path in paths}
+    clients = [source.www, source.data] * 7
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda client, path: client.get(path), clients, paths))
+    times = sorted(https.times)
+    assert len(times) == 14
+    assert min(later - first for first, later in zip(times, times[10:], strict=False)) > 0.9
 
 
 def test_a_block_ends_the_run_with_what_is_finished_kept(site, tmp_path):

@@ -85,6 +85,9 @@ def _is_cik(text: str) -> bool:
 def read_wanted(path: str | Path, known: Mapping[str, str]) -> tuple[list[Wanted], list[str]]:
     """Read which companies a file names, by a column ``cik`` or ``ticker``; a CIK goes first.
 
+    A ticker is looked up among today's: of one that has passed to another company since, the file
+    must give the CIK.
+
     Returns
     -------
     wanted : list of Wanted
