@@ -1,6 +1,7 @@
 """The Triton kernels against plain torch: on a GPU where there is one, else interpreted."""
 
 import os
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -266,7 +267,7 @@ def test_adam_in_one_pass_is_torchs(unit_rows, monkeypatch):
     torch.testing.assert_close(other.rounded.float(), made["W_enc"].detach(), rtol=2**-7, atol=0)
     # a checkpoint of one serves the other
     monkeypatch.setattr(kernels, "usable", lambda tensor: False)
-    other.load_state_dict(one.state_dict())
+    other.load_state_dict(deepcopy(one.state_dict()))
     with torch.no_grad():
         for name, weight in plain.items():
             made[name].copy_(weight)
@@ -306,7 +307,8 @@ from triton.compiler import ASTSource
 import triton, triton.language as tl
 from finsae.sae.kernels import device
 for name, types, constants, warps in [
-    ("select", "*bf16 *i32 i32 i32 fp32", {"WIDTH": 128, "LANES": 512, "PLACES": 16, "SIGNED": True}, 4),
+    ("select", "*bf16 *i32 i32 i32 fp32",
+     {"WIDTH": 128, "LANES": 512, "PLACES": 16, "SIGNED": True}, 4),
     ("sums", "*fp32 *i64 *i64 *i64 *fp32 *fp32 *fp32 *fp32 i32",
      {"ACC": tl.float32, "ORDERED": True, "FITS": True, "COLUMNS": 256, "ENTRIES": 16}, 4),
     ("dots", "*fp32 *fp32 *i64 *i64 *fp32 i32 i32",
