@@ -74,7 +74,7 @@ class Optimiser:
         self._rest(gradients)
         if self.unit_rows:
             losses.normalise_rows(self.weights["W_dec"])
-        self._round()
+        self.refresh()
 
     def state_dict(self) -> dict[str, Any]:
         """Give what later steps depend on."""
@@ -85,10 +85,11 @@ class Optimiser:
         rate = self.adam.param_groups[0]["lr"]
         self.adam.load_state_dict(state)
         self.adam.param_groups[0]["lr"] = rate
-        self._round()
+        self.refresh()
 
     @torch.no_grad()
-    def _round(self) -> None:
+    def refresh(self) -> None:
+        """Bring the copy up to date with the weights."""
         if self.rounded is not None:
             self.rounded.copy_(self.weights["W_enc"])
 

@@ -1,6 +1,7 @@
 """The Triton kernels against plain torch: on a GPU where there is one, else interpreted."""
 
 import os
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -266,7 +267,7 @@ def test_adam_in_one_pass_is_torchs(unit_rows, monkeypatch):
     torch.testing.assert_close(other.rounded.float(), made["W_enc"].detach(), rtol=2**-7, atol=0)
     # a checkpoint of one serves the other
     monkeypatch.setattr(kernels, "usable", lambda tensor: False)
-    other.load_state_dict(one.state_dict())
+    other.load_state_dict(deepcopy(one.state_dict()))
     with torch.no_grad():
         for name, weight in plain.items():
             made[name].copy_(weight)
