@@ -97,7 +97,7 @@ def cost_levels(
     net = shown["net, as traded"]
     fall = net - np.maximum(net.cummax(), 0.0)
     told = "; ".join(f"{name} ends at {curve.iloc[-1]:+.1f} %" for name, curve in shown.items())
-    before, after = (shown[name].iloc[-1] for name in ("gross", "net, as traded"))
+    before, after = shown["gross"].iloc[-1], net.iloc[-1]
     title = f"{label(method)}: {before:+.1f} % before costs, {after:+.1f} % after them"
     return Figure(
         title=title,

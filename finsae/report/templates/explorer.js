@@ -148,15 +148,15 @@
   async function begin() {
     data = JSON.parse(await unpacked("explore-data"));
     document.getElementById("explore-list").append(...data.companies.map(([ticker, name]) => new Option(name, ticker)));
-    document.getElementById("explore-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      marked = null;
-      draw();
-    });
     fields.forEach((field) => field.addEventListener("change", () => { marked = null; draw(); }));
     show(data.companies[0][0], "");
   }
 
+  document.getElementById("explore-form").addEventListener("submit", (event) => {
+    event.preventDefault(); // before there are data too: the page must not be loaded again
+    marked = null;
+    if (data) draw();
+  });
   // The figures come first, unless the reader is here already.
   const start = () => {
     seen.disconnect();
