@@ -280,10 +280,10 @@ def test_adam_in_one_pass_is_torchs(unit_rows, monkeypatch):
 
 def trained(precision):
     random = np.random.default_rng(0)
-    active = (random.random((256, 40)) < 0.1) * random.random((256, 40))
+    active = (random.random((128, 40)) < 0.1) * random.random((128, 40))
     x = (active @ random.normal(size=(40, 12))).astype(np.float32)
-    training = Training(epochs=4, batch=64, lr=3e-3, dead_after=128, k_aux=3)
-    trainer = Trainer(TopK(256, 2, training=training, device=DEVICE), x)
+    training = Training(epochs=1, batch=32, lr=3e-3, dead_after=16, k_aux=3)
+    trainer = Trainer(TopK(128, 2, training=training, device=DEVICE), x)
     trainer.screen = Screen(precision)
     run([trainer], x)
     return trainer.finish()
@@ -291,7 +291,8 @@ def trained(precision):
 
 @pytest.mark.slow
 def test_a_training_with_kernels_ends_as_one_without(monkeypatch):
-    monkeypatch.setattr(screening, "EVERY", 4)
+    monkeypatch.setattr(screening, "EVERY", 2)
+    monkeypatch.setattr("finsae.sae.trainer.LOOK_FOR_DEAD", 1)
     monkeypatch.setattr(kernels, "usable", lambda tensor: False)
     plain = trained("float32")
     monkeypatch.setattr(kernels, "usable", lambda tensor: True)
