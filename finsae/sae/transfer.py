@@ -4,6 +4,10 @@ Layer-wise transfer (Ghilardi, Belotti, Molinari 2024, BlackboxNLP): all paramet
 are copied, the optimiser and the counters of dead latents begin anew, and a third of the learning
 rate refines them. The same continues an SAE on new text of the same layer. Scales are carried over:
 both layers are read in the unit in which a token has length sqrt(width).
+
+The third is meant for long runs. A rotated SAE in a run of 24 steps came as far with nine times
+that rate as one from scratch in ten times the steps (``Training(lr=)`` is the rate of which the
+third is taken).
 """
 
 from __future__ import annotations

@@ -168,8 +168,12 @@ GRADIENTS = normal(TOKENS, WIDTH, seed=8)
 
 def dense_g_sae(coder, w, x, dead):
     u = pre(w, x)
-    g = GRADIENTS / GRADIENTS.square().mean(1, keepdim=True).sqrt()
-    at = (relu(u) * (1 + (g @ w["W_dec"].T).abs())).topk(K).indices
+    squares = GRADIENTS.square()
+    g = (
+        GRADIENTS
+        / (squares.mean(1, keepdim=True) if coder.unit == "token" else squares.mean()) ** 0.5
+    )
+    at = (relu(u) * (1 + coder.influence * (g @ w["W_dec"].T).abs())).topk(K).indices
     x_hat = torch.zeros_like(u).scatter(1, at, relu(u.gather(1, at))) @ w["W_dec"] + w["b_dec"]
     return share(x_hat, x) + aux(w, u, x, x_hat, dead)
 
@@ -214,6 +218,7 @@ CASES = [
     ("gated", {"penalty": 0.05}, dense_gated),
     ("l1", {"penalty": 0.05}, dense_l1),
     ("g-sae", {}, dense_g_sae),
+    ("g-sae", {"unit": "batch", "influence": 3.0}, dense_g_sae),
     ("gba", {}, dense_gba),
     ("top-afa", {}, dense_top_afa),
     ("feature-choice", {}, dense_feature_choice),
