@@ -32,7 +32,7 @@ def values(table, labels, returns):
     return kept.set_index(["method", "metric"])["value"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(SEEDS)
 def test_the_order_of_companies_changes_nothing(seed):
     table, labels, returns = inputs(seed)
@@ -41,7 +41,7 @@ def test_the_order_of_companies_changes_nothing(seed):
     pd.testing.assert_series_equal(shuffled, values(table, labels, returns))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(SEEDS)
 def test_names_of_companies_and_clusters_change_nothing(seed):
     table, labels, returns = inputs(seed)
@@ -52,7 +52,7 @@ def test_names_of_companies_and_clusters_change_nothing(seed):
     pd.testing.assert_series_equal(values(renamed, clusters, returns.rename(columns=new)), expected)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(SEEDS, st.floats(0.05, 1.0))
 def test_the_scale_of_returns_changes_nothing(seed, scale):
     table, labels, returns = inputs(seed)
@@ -62,7 +62,7 @@ def test_the_scale_of_returns_changes_nothing(seed, scale):
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(SEEDS)
 def test_a_monotone_transform_of_similarity_changes_nothing(seed):
     table, labels, returns = inputs(seed)
@@ -71,7 +71,7 @@ def test_a_monotone_transform_of_similarity_changes_nothing(seed):
     pd.testing.assert_series_equal(values(table.rank(axis=1), labels, returns), expected)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(SEEDS)
 def test_peers_by_code_never_cross_a_border_they_need_not(seed):
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from finsae.sources.jumps import Limits
 
 DAYS, COMPANIES = 260, 30
 CHANGES = ["split", "wrong_close", "wrong_run", "repeated", "stale"]
-few = settings(max_examples=15, deadline=None)
+few = settings(max_examples=10, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -122,6 +122,7 @@ def until(result, date):
     }
 
 
+@pytest.mark.slow
 def test_no_pair_position_or_return_up_to_a_date_depends_on_later_prices(worlds, traded):
     universe, _, _, other_features = worlds
     middle = pd.Timestamp("2016-06-30")
@@ -134,6 +135,7 @@ def test_no_pair_position_or_return_up_to_a_date_depends_on_later_prices(worlds,
     assert len(until(one, first_day)["pairs"]) >= 8
 
 
+@pytest.mark.slow
 def test_the_comparison_of_positions_can_fail(worlds, traded):
     universe, *_ = worlds
     one, noise = traded

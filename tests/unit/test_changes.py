@@ -115,6 +115,7 @@ def test_shares_are_what_the_new_sentences_have(panel):
     assert 0 < top["change"] ** 2 < squares < 1
 
 
+@pytest.mark.slow
 def test_later_filings_change_nothing(panel):
     """A change up to a year is the same whatever is filed after it."""
     table = filings()

@@ -86,6 +86,7 @@ def test_a_month_that_straddles_the_cut_is_not_counted(universe, features):
     assert made["months_after_cut"] == 36  # 2015 to 2017
 
 
+@pytest.mark.slow
 def test_the_backtest_asks_for_as_many_past_months_as_the_benchmark(universe, features):
     closes = universe.prices.copy()
     closes.loc[:"2012-06-30", "T0A"] = np.nan
@@ -97,6 +98,7 @@ def test_the_backtest_asks_for_as_many_past_months_as_the_benchmark(universe, fe
     assert counts == [39, 40]
 
 
+@pytest.mark.slow
 def test_who_is_compared_is_not_decided_by_how_the_past_looks_from_later(universe, features):
     def mender(closes):
         mended = closes.copy()

@@ -100,6 +100,7 @@ def test_every_method_is_traded_with_the_same_number_of_candidates(traded):
     assert not traded.tables["trades"].empty
 
 
+@pytest.mark.slow
 def test_a_trial_is_what_was_traded_and_not_where_the_files_lay(universe, features, tmp_path):
     ledger = tmp_path / "ledger.jsonl"
     for folder in ("here", "there"):
@@ -114,6 +115,7 @@ def test_a_company_without_features_is_named(features):
         rows(features, ["T0A", "T9Z"])
 
 
+@pytest.mark.slow
 def test_costs_only_take(universe, features):
     at_no_cost = Backtest(60, 10, 4, cost_bps=0, borrow_bps=0, resamples=50, placebo=4)
     free = Run(benchmark=RUN.benchmark, backtest=at_no_cost)

@@ -58,6 +58,7 @@ def test_companies_and_texts_are_not_given_both(folder, capsys):
     assert "not both" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_groups_of_layers_are_found_trained_and_read(folder):
     small = Autoencoder(latents=96, k=4, epochs=2, layers="all", max_texts=60, batch=256)
     card = train_sae(
