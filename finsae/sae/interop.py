@@ -1,4 +1,4 @@
-"""SAEs that others trained: folders of SAELens and sparsify, read as finsae's own classes.
+"""SAEs that others trained: folders of SAELens, read as finsae's own classes.
 
 Everything that their configurations do to activations on the way is folded into the weights, so
 that outputs are the same on raw activations.
@@ -52,7 +52,6 @@ TRAINING_ONLY = ("batchtopk", "matryoshka_batchtopk")
 # Models that TransformerLens or finsae call otherwise than the hub does.
 MODELS = {"gpt2-small": "gpt2", "all-minilm-l6-v2": "minilm"}
 HOOK = re.compile(r"blocks\.(\d+)\.hook_resid_(pre|post)")
-SPARSIFY_HOOK = re.compile(r"(?:layers|layer|blocks|h)[._](\d+)$")
 
 
 class Foreign(NamedTuple):
@@ -267,48 +266,3 @@ def _fold_origin(weights: Arrays) -> None:
             weights[name] = weights[name] + shift
     if "b_mag" in weights:
         weights["b_mag"] = weights["b_mag"] + shift * np.exp(weights["r_mag"])
-
-
-def from_sparsify(folder: Path, config: dict[str, Any], weights: Arrays) -> Foreign:
-    """Translate a folder of EleutherAI's sparsify: its encoder, but not its decoder, is transposed.
-
-    Parameters
-    ----------
-    folder : Path
-        Its name says the layer, as in ``layers.3``.
-    config : dict
-        Of ``cfg.json``.
-    weights : dict
-        Of ``sae.safetensors``.
-
-    Raises
-    ------
-    DataError
-        If it is a transcoder or has another activation than TopK, or tensors are missing.
-    """
-    problems = []
-    if config.get("activation", "topk") != "topk":
-        problems.append(f"activation is {config['activation']!r}; finsae reads 'topk'")
-    if config.get("transcode") or config.get("skip_connection"):
-        problems.append("it is a transcoder, which rebuilds another layer than it reads")
-    if config.get("signed"):
-        problems.append("signed is true; finsae reads sparsify's unsigned codes only")
-    tensors = ("encoder.weight", "encoder.bias", "W_dec", "b_dec")
-    problems += [f"{name} is missing" for name in tensors if name not in weights]
-    problems += [] if config.get("k") else ["k is missing"]
-    if problems:
-        raise DataError([f"{folder}: {problem}" for problem in problems])
-    found = SPARSIFY_HOOK.search(folder.resolve().name)
-    return Foreign(
-        "topk",
-        {"latents": len(weights["encoder.weight"]), "k": config["k"]},
-        {
-            "W_enc": weights["encoder.weight"].T,
-            "b_enc": weights["encoder.bias"],
-            "W_dec": weights["W_dec"],
-            "b_dec": weights["b_dec"],
-        },
-        layer=int(found[1]) + 1 if found else None,
-        model=None,
-        hook=folder.resolve().name if found else None,
-    )

@@ -26,12 +26,12 @@ from finsae.sae.interop import (
     STEPS,
     Foreign,
     from_saelens,
-    from_sparsify,
     read_weights,
     saelens_name,
 )
 from finsae.sae.place import FILE, SPARSIFY_FILE, find, is_group, is_untrained, weights_path
 from finsae.sae.settings import Training
+from finsae.sae.sparsify import from_sparsify
 from finsae.sae.untrained import untrained
 from finsae.store import parse_json, plain, write_json, write_table
 

@@ -31,9 +31,11 @@ def run(args):
     learn, judge = learn[: args.tokens], judge[: args.judged]
     places = [source.layers.index(layer) for layer in (one, other)]
     data = np.stack([np.asarray(source.tokens[learn, p]) for p in places], axis=1)
-    settings = Training(epochs=args.epochs)
+    usual = Training().full_rate(args.latents)
 
-    def fresh():
+    def fresh(rate=1.0, share=1.0):
+        """Of a share of the tokens, at so many times the rate that belongs to the width."""
+        settings = Training(epochs=args.epochs * share, lr=rate * usual)
         return TopK(args.latents, args.k, training=settings)
 
     scratch = [fresh(), fresh()]
@@ -47,10 +49,10 @@ def run(args):
             if align:
                 begun = rotated(begun, rotation(data[:, start], data[:, end]))
             rescaled = rescale(begun, scratch[end].scale_)
-            coder = fresh()
+            coder = fresh(args.rate)
             fit_together([coder], data, layers=[(end,)], init_from=[begun])
             total = args.epochs * len(data)
-            short = TopK(args.latents, args.k, training=Training(epochs=args.epochs * args.share))
+            short = fresh(args.rate, args.share)
             fit_together([short], data, layers=[(end,)], init_from=[begun])
             rows.append(
                 {
@@ -122,6 +124,9 @@ def main():
     parser.add_argument("--latents", type=int, default=8192)
     parser.add_argument("--k", type=int, default=16)
     parser.add_argument("--near", type=float, default=0.01)
+    parser.add_argument(
+        "--rate", type=float, default=1.0, help="Times the usual, of which a third."
+    )
     parser.add_argument("--share", type=float, default=0.25, help="Of scratch's tokens.")
     parser.add_argument("--out")
     args = parser.parse_args()
