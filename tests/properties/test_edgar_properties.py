@@ -35,7 +35,7 @@ keys = st.sampled_from(["cik", "name", "sic", "tickers", "formerNames", "filings
 inner_keys = st.sampled_from(["recent", "files", "accessionNumber", "form", "filingDate", "name"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(documents, st.sampled_from(["10-K", "20-F", "10-K405", ""]))
 def test_any_document_is_an_answer(document, form):
     found = extract_business(document, form)
@@ -43,7 +43,7 @@ def test_any_document_is_an_answer(document, form):
     assert clean_business(document).flags is not None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents)
 def test_blocks_hold_words_of_the_document_only(document):
     for block in to_blocks(document):
@@ -54,13 +54,13 @@ def test_blocks_hold_words_of_the_document_only(document):
     assert set(re.findall(r"[A-Za-z]", text)) <= letters
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_text(raw):
     assert isinstance(decode(raw), str)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(plain_json | st.dictionaries(keys, plain_json | st.dictionaries(inner_keys, plain_json)))
 def test_any_json_is_a_company_or_an_error_of_ours(content):
     for raw in (json.dumps(content).encode(), json.dumps({"cik": 1, "filings": content}).encode()):
@@ -71,7 +71,7 @@ def test_any_json_is_a_company_or_an_error_of_ours(content):
                 assert error.problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=30) | st.none(), max_size=4))
 def test_names_of_files_are_plain_or_absent(names):
     same = {"accessionNumber": "0000000001-01-000001", "form": "10-K", "filingDate": "2001-01-01"}
@@ -82,7 +82,7 @@ def test_names_of_files_are_plain_or_absent(names):
         assert "/" not in filing.document and ".." not in filing.document
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents | st.text(), st.sampled_from(["10-K", ""]))
 def test_any_header_and_submission_can_be_read(text, form):
     assert len(read_header(text, "0000000001")) == 3

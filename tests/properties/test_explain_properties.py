@@ -40,7 +40,7 @@ def test_a_quote_is_the_text_with_marks_on_the_strongest_word(text, data):
         assert any(f"[[{word.group()}]]" in shown for word in peak_words)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.booleans())
 def test_contributions_sum_to_the_similarity(seed, top, signed):
     rng = np.random.default_rng(seed)
@@ -59,7 +59,7 @@ def test_contributions_sum_to_the_similarity(seed, top, signed):
         assert [item["id"] for item in shared[peer]] == named["id"].tolist()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["sum", "log1p-sum", "max", "binary", "mean"]))
 @example(177909, "max")  # reading the places of a maximum once changed the codes themselves
 def test_every_division_sums_to_the_similarity(seed, how):
@@ -74,7 +74,7 @@ def test_every_division_sums_to_the_similarity(seed, how):
     np.testing.assert_allclose(view.a["contribution"], other.b["contribution"], atol=1e-12)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_leaving_a_feature_out_is_the_similarity_of_what_is_left(seed):
     features = read(np.random.default_rng(seed), "sum")
@@ -85,7 +85,7 @@ def test_leaving_a_feature_out_is_the_similarity_of_what_is_left(seed):
         assert row["without"] == pytest.approx(expected, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_the_order_of_companies_changes_no_contrast(seed):
     rng = np.random.default_rng(seed)

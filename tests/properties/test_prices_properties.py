@@ -10,7 +10,7 @@ from finsae.sources.crsp import read_crsp
 from finsae.sources.prices import clean_prices
 from finsae.sources.returns import Returns, monthly_log_returns, wealth
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=8, deadline=None)
 
 
 def history(seed, days=30, companies=3, missing=0.2):

@@ -70,6 +70,7 @@ def test_methods_need_not_hold_the_features_own(universe, features):
     assert set(again.scores["method"]) == {"ff12"}
 
 
+@pytest.mark.slow
 def test_controls_and_industry_codes_are_traded(universe, features, monkeypatch):
     made = []
 
@@ -143,6 +144,7 @@ def test_what_nobody_would_read_is_refused_before_the_work(
     assert says in said.err.replace("\n", " ") and said.out == ""
 
 
+@pytest.mark.slow
 def test_a_backtest_is_shown_by_year_and_kept(files, cheap, tmp_path, capsys):
     argv = ["--method", "sic", "--cut", toy.CUT, "--trade", DATA.trade]
     target, ledger = tmp_path / "run", tmp_path / "ledger.jsonl"

@@ -55,6 +55,7 @@ def call(*argv):
     return 0
 
 
+@pytest.mark.slow
 def test_labels_are_stored_with_evidence_and_score_and_picked_up(folder, built):
     found = label_features(folder, most=30)
     table = pd.read_parquet(folder / "labels.parquet")

@@ -201,6 +201,7 @@ def test_one_company_per_issuer_and_text():
     assert labelled(table).index.tolist() == ["A", "F"]
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys):
     toy.universe().companies.reset_index().to_csv(tmp_path / "companies.csv", index=False)
     folder, target = str(tmp_path / "features"), tmp_path / "probe.json"

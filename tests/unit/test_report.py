@@ -146,6 +146,7 @@ def test_words_say_what_the_intervals_bear(page):
     assert "finsae demo --out reports/demo" in page
 
 
+@pytest.mark.slow
 def test_same_run_same_page(folder, page, tmp_path):
     again = shutil.copytree(folder, tmp_path / "again")
     assert build(again).read_text(encoding="utf-8") == page
@@ -222,11 +223,13 @@ def test_no_trades_no_sharpe_ratio(run):
     assert shown["Random"].text == "not available"
 
 
+@pytest.mark.slow
 def test_a_sharpe_ratio_beyond_three_is_flagged(run):
     assert words_of(altered(run, sae=4.0))["backtest"].startswith("Warning: SAE beyond 3.")
     assert "Warning" not in words_of(run)["backtest"]
 
 
+@pytest.mark.slow
 def test_hedging_says_what_is_removed_and_who_differs(run):
     words = words_of(run)["hedging"]
     assert words.startswith("Best hedge: Past correlation, with 44.0 [41.0, 47.0] % of the median")

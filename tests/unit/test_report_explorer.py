@@ -95,6 +95,7 @@ def test_the_page_holds_the_data_and_no_markup_of_a_text(result, tmp_path):
     assert explorer(result) == found  # nothing reads a clock
 
 
+@pytest.mark.slow
 def test_a_run_without_marks_has_no_explorer(tmp_path):
     folder = make_run(tmp_path)
     assert explorer(Result.load(folder)) is None

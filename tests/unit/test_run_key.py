@@ -40,6 +40,7 @@ def past_mended(closes):
     return mended, pd.DataFrame(columns=["ticker", "date", "kind", "factor", "action"])
 
 
+@pytest.mark.slow
 def test_a_run_follows_its_universe(universe):
     repairs = pd.DataFrame({"ticker": ["T0A"], "date": [pd.Timestamp("2014-01-02")]})
     others = [

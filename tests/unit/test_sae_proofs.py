@@ -96,7 +96,13 @@ def fitted(name, latents=64, k=3, x=None, **settings):
     return make("coder", name, latents=latents, k=k, **settings).fit(x)
 
 
-@pytest.mark.parametrize("name", ["topk", "batch-topk", "jumprelu", "gated", "l1", "matryoshka"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("topk", "jumprelu", "l1"),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("batch-topk", "gated", "matryoshka")),
+    ],
+)
 def test_planted_directions_are_found(name):
     x, directions = sparse_data(features=32, width=32)
     coder = fitted(name, x=x, training=Training(epochs=12, batch=256, lr=5e-3))

@@ -97,6 +97,7 @@ def test_resumed_training_ends_with_the_same_bits(tmp_path, monkeypatch):
         TopK(32, 2, training=SHORT, device="cpu").fit(clouds(), checkpoint=state)
 
 
+@pytest.mark.slow
 def test_auxk_revives_dead_latents():
     off = replace(SHORT, epochs=10, lr=1e-2, aux_coefficient=0.0, dead_after=512)
     ends = []

@@ -20,6 +20,7 @@ RUN = Run(
 GRID = {"entry": [1.5, 1.75, 2.0, 2.25], "stop": [3.0, 4.0], "pairs": [4, 6]}
 
 
+@pytest.mark.slow
 def test_a_grid_is_swept_noted_and_judged(tmp_path, capsys):
     universe = toy.universe(per_industry=6)
     features = build_features(universe, Reading(model="tfidf"))

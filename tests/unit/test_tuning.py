@@ -89,6 +89,7 @@ def test_a_year_that_is_not_over_cannot_be_tuned_on(universe, features):
         tune(universe, {"own": features}, RUN, cuts=["2016-06-30"])
 
 
+@pytest.mark.slow
 def test_opened_choices_are_scored_after_the_cut_and_compared(universe, features):
     found = tune(universe, {"own": features}, RUN, cuts=CUTS[1:], opened=True)
     methods = set(found.scores["method"])
