@@ -111,16 +111,25 @@ BOMBS = {
 }
 
 
+def processor_seconds(work, *args):
+    """The least of three: a shared machine and the garbage collector only ever add."""
+    took = []
+    for _ in range(3):
+        start = time.process_time()
+        work(*args)
+        took.append(time.process_time() - start)
+    return min(took)
+
+
 @pytest.mark.parametrize("bomb", list(BOMBS))
 def test_bombs_take_time_in_proportion(bomb):
     document = BOMBS[bomb]
-    took = []
-    for size in (len(document) // 4, len(document)):
-        start = time.process_time()
-        extract_business(document[:size])
-        took.append(time.process_time() - start)
+    part, whole = (
+        processor_seconds(extract_business, document[:size])
+        for size in (len(document) // 4, len(document))
+    )
     # Four times the length: quadratic time would be sixteen times as much.
-    assert took[1] < 9 * took[0] + 0.2
+    assert whole < 9 * part + 0.2
 
 
 def crawled(cik, filed, text, **other):
