@@ -88,6 +88,7 @@ def test_saved_exactly(fitted, tmp_path):
     assert again.history_.equals(fitted.history_)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bits_and_another_does_not(name, fitted):
     again, other = (build(name, random_state=seed).fit(learnt(name)) for seed in (0, 1))
     for weight in fitted.WEIGHTS:

@@ -153,6 +153,7 @@ def test_log_says_how_each_return_was_corrected(raw, mended):
     assert np.nanmax(np.abs(difference(raw, mended[0], log))) < 1e-9
 
 
+@pytest.mark.slow
 def test_shipped_sample_is_what_the_script_builds(shared, tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("build", ROOT / "data" / "build_sample.py")
     build = importlib.util.module_from_spec(spec)

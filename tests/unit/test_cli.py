@@ -67,6 +67,7 @@ def test_tables_for_people(files, capsys):
     assert "\x1b" not in shown  # a pipe gets plain text
 
 
+@pytest.mark.slow
 def test_benchmark_writes_the_agreed_json(files, capsys):
     target = files / "scores.json"
     argv = ["--features", str(files / "features"), "--prices", str(files / "prices.parquet")]

@@ -284,6 +284,7 @@ def test_labels_may_not_take_the_name_of_a_method(universe, features):
         run_benchmark(universe, features, RUN, labels={"own": labels.rename(str.lower)})
 
 
+@pytest.mark.slow
 def test_two_readings_side_by_side(universe, features):
     both = {"sae": features, "sae-group": features}
     found = run_benchmark(universe, both, RUN)

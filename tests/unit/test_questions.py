@@ -216,6 +216,7 @@ def test_the_evidence_is_true_in_nine_of_ten_companies_of_the_sample():
     assert (summary["n"] == 120).all()
 
 
+@pytest.mark.slow
 def test_answers_come_within_a_second_for_as_many_companies_as_us_equities_has():
     rng = np.random.default_rng(0)
     n, tokens, active, latents = 1639, 180, 16, 8192

@@ -176,6 +176,7 @@ def run(folder):
     return Result.load(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table",
     [

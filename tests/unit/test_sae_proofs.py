@@ -99,8 +99,11 @@ def fitted(name, latents=64, k=3, x=None, **settings):
 @pytest.mark.parametrize(
     "name",
     [
-        *("topk", "jumprelu", "l1"),
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("batch-topk", "gated", "matryoshka")),
+        "topk",
+        *(
+            pytest.param(n, marks=pytest.mark.slow)
+            for n in ("batch-topk", "gated", "matryoshka", "jumprelu", "l1")
+        ),
     ],
 )
 def test_planted_directions_are_found(name):
@@ -122,6 +125,7 @@ def test_all_twenty_proofs_exist():
         assert f"\ndef {name}(" in path.read_text(), f"{module}.{name}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["batch-topk", "matryoshka", "jumprelu", "gated", "l1"])
 def test_the_wanted_number_of_latents_is_active_on_new_tokens(name):
     coder = fitted(name, k=4)

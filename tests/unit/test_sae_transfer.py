@@ -87,6 +87,7 @@ def test_aligned_transfer_begins_further_ahead(trained):
         chain(trained, {1: one}, [3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MENU["coder"] if name != "itda"])
 def test_every_architecture_goes_on_where_it_ended(name):
     one, _, _ = layers(4096)
