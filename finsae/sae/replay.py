@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -65,7 +66,8 @@ class Replay:
 def recorded(step: Callable[[Tensor], None], batch: Tensor) -> torch.cuda.CUDAGraph:
     """Record a step on `batch`, without taking it."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # by default CUDA also forbids the reader's thread to wait for its copies meanwhile
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         step(batch)
     return graph
 
@@ -80,9 +82,23 @@ def full_float32(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    read, write, exact = _precision()
+    before = read()
+    write(exact)
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        write(before)
+
+
+def _precision() -> tuple[Callable[[], str], Callable[[str], None], str]:
+    """Give how the precision is read and set, and the exact one.
+
+    torch 2.9 has a second way, and whoever used that one may not use the first any more.
+    """
+    try:
+        torch.get_float32_matmul_precision()
+    except RuntimeError:
+        place = torch.backends.cuda.matmul
+        return (lambda: place.fp32_precision), partial(setattr, place, "fp32_precision"), "ieee"
+    return torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"

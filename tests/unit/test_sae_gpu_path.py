@@ -6,16 +6,17 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from test_sae_gradients import DEAD, LATENTS, K, dense_abs, dense_topk, moment, start, tokens
+from test_sae_gradients import CASES, DEAD, LATENTS, K, dense_abs, dense_topk, moment, start, tokens
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
     FakeTensorMode,
 )
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from finsae.plugins import MENU, make
-from finsae.sae import TopK, Training, kernels, losses, replay, screening, selection
+from finsae.sae import TopK, Training, checkpoint, kernels, losses, replay, screening, selection
 from finsae.sae.batches import Batches
 from finsae.sae.reader import ahead, moved
 from finsae.sae.replay import Replay, full_float32
@@ -101,6 +102,42 @@ def test_whatever_says_that_it_is_static_is(monkeypatch):
             torch.empty(90, 12),
             known,
         )
+
+
+# -- the same training ends with the same bits
+
+
+class Atomic(TorchDispatchMode):
+    """Notes additions of floats to one place: a GPU makes them in another order each time."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.__name__.split(".")[0]
+        if name in ("index_add", "index_add_", "scatter_add", "scatter_add_"):
+            index, source = args[2:4]
+            if len(index.unique()) < len(index) and (source != source.round()).any():
+                self.seen.add(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("name", "settings", "dense"), CASES)
+def test_no_sum_of_a_step_depends_on_the_order_of_threads(name, settings, dense, monkeypatch):
+    monkeypatch.setattr(kernels, "usable", lambda tensor: False)
+    coder = make("coder", name, latents=LATENTS, k=K, device="cpu", **settings)
+    weights, x, known = start(coder), tokens(), moment()
+    known.step = 9  # when a gba moves its biases
+    with Atomic() as atomic, OnGPU():
+        coder.step(weights, x, known)
+    assert not atomic.seen
+
+
+def test_additions_to_one_place_are_noticed():
+    with Atomic() as atomic:
+        torch.zeros(2).index_add_(0, torch.tensor([1, 1]), torch.tensor([0.5, 0.25]))
+    assert atomic.seen == {"index_add_"}
 
 
 # -- lists of dead latents keep their length and place
@@ -199,6 +236,41 @@ def test_float32_is_float32_only_for_the_training():
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def test_float32_is_float32_for_whoever_set_it_the_new_way():
+    place = torch.backends.cuda.matmul
+    before = torch.get_float32_matmul_precision()
+    if not hasattr(place, "fp32_precision"):
+        pytest.skip("torch before 2.9")
+    try:
+        place.fp32_precision = "tf32"
+        with full_float32(torch.device("cuda")):
+            assert place.fp32_precision == "ieee"
+        assert place.fp32_precision == "tf32"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_recording_lets_the_reader_wait_for_its_copies(monkeypatch):
+    modes = []
+
+    @contextmanager
+    def graph(made, *, capture_error_mode="global"):
+        modes.append(capture_error_mode)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    batch, seen = torch.zeros(2), []
+    replay.recorded(seen.append, batch)
+    assert modes == ["thread_local"] and seen == [batch]
+
+
+def test_a_state_is_read_to_the_device_that_torch_means(tmp_path):
+    # safetensors itself knows no "meta", and takes "cuda" for the first GPU of several
+    checkpoint.save(tmp_path / "state", {"w": torch.zeros(3)})
+    assert checkpoint.load(tmp_path / "state", "meta")["w"].device.type == "meta"
 
 
 def test_the_encoders_copy_is_the_one_that_is_kept():
