@@ -1,5 +1,6 @@
 """What a training does on a GPU, as far as that shows without one."""
 
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -102,6 +103,28 @@ def test_whatever_says_that_it_is_static_is(monkeypatch):
             torch.empty(90, 12),
             known,
         )
+
+
+# -- everything runs without the kernels
+
+
+def test_a_triton_that_cannot_run_is_done_without(monkeypatch):
+    class Far:
+        is_cuda = True
+
+    monkeypatch.setattr(kernels, "find_spec", lambda name: object())
+    monkeypatch.delattr(kernels, "products", raising=False)
+    monkeypatch.setitem(sys.modules, "finsae.sae.kernels.products", None)
+    kernels._works.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="needs a C compiler"):
+            assert not kernels.usable(Far())
+        assert not kernels.usable(Far())  # said once
+        kernels._works.cache_clear()
+        monkeypatch.setattr(kernels, "find_spec", lambda name: None)
+        assert not kernels.usable(Far())
+    finally:
+        kernels._works.cache_clear()
 
 
 # -- the same training ends with the same bits
