@@ -13,6 +13,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
+from torch.cuda import device_of
 
 WARM_UP = 3  # steps before recording: kernels are compiled, libraries take their memory
 
@@ -60,15 +61,17 @@ class Replay:
             self.batch = torch.empty_like(batch)
             self.graph = recorded(self.step, self.batch)
         self.batch.copy_(batch)
-        self.graph.replay()
+        with device_of(batch):
+            self.graph.replay()
 
 
 def recorded(step: Callable[[Tensor], None], batch: Tensor) -> torch.cuda.CUDAGraph:
     """Record a step on `batch`, without taking it."""
-    graph = torch.cuda.CUDAGraph()
-    # by default CUDA also forbids the reader's thread to wait for its copies meanwhile
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        step(batch)
+    with device_of(batch):
+        graph, lane = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        # by default CUDA also forbids the reader's thread to wait for its copies meanwhile
+        with torch.cuda.graph(graph, stream=lane, capture_error_mode="thread_local"):
+            step(batch)
     return graph
 
 

@@ -275,19 +275,48 @@ def test_float32_is_float32_for_whoever_set_it_the_new_way():
         torch.set_float32_matmul_precision(before)
 
 
-def test_recording_lets_the_reader_wait_for_its_copies(monkeypatch):
-    modes = []
+@contextmanager
+def noted(where, *what):
+    where.append(what)
+    yield
+    where.append("end")
 
-    @contextmanager
-    def graph(made, *, capture_error_mode="global"):
-        modes.append(capture_error_mode)
-        yield
 
+def test_recording_is_on_its_gpu_and_lets_the_reader_wait_for_its_copies(monkeypatch):
+    events = []
+
+    def graph(made, *, stream=None, capture_error_mode="global"):
+        return noted(events, stream, capture_error_mode)
+
+    monkeypatch.setattr(replay, "device_of", lambda tensor: noted(events, "on", tensor))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: "its own")
     monkeypatch.setattr(torch.cuda, "graph", graph)
-    batch, seen = torch.zeros(2), []
-    replay.recorded(seen.append, batch)
-    assert modes == ["thread_local"] and seen == [batch]
+    batch = torch.zeros(2)
+    replay.recorded(lambda some: events.append("step"), batch)
+    assert events == [("on", batch), ("its own", "thread_local"), "step", "end", "end"]
+
+
+def test_kernels_are_launched_on_the_gpu_of_their_tensors(monkeypatch):
+    pytest.importorskip("triton", reason="Triton is not installed")
+    from finsae.sae.kernels import candidates, device, optimiser, products
+
+    events = []
+
+    class Launched:
+        def __getitem__(self, grid):
+            return lambda *args, **kwargs: events.append("launch")
+
+    for name in ("select", "sums", "dots", "adam"):
+        monkeypatch.setattr(device, name, Launched())
+    for module in (candidates, optimiser, products):
+        monkeypatch.setattr(module, "device_of", lambda tensor: noted(events, "on"))
+    rows, one = torch.ones(2, 4), torch.ones(2, dtype=torch.int64)
+    candidates.candidates(rows, 1, width=16, tolerance=0.0, signed=False)
+    products.sums(one.float(), one, torch.tensor([0, 1, 2]), rows=rows)
+    products.dots(rows, rows, one, tokens=one)
+    optimiser.adam(rows, rows, (rows, rows), rates=rows[0], unit=True, rounded=None)
+    assert events == [("on",), "launch", "end"] * 4
 
 
 def test_a_state_is_read_to_the_device_that_torch_means(tmp_path):

@@ -114,8 +114,8 @@ class ITDA(Pursuit):
         steps = stream.steps_per_pass
         arrived = [np.arange(step * batch, (step + 1) * batch) for step in range(steps)]
         if not isinstance(activations, Stream):
-            chosen = isinstance(activations, Rows)
-            numbers = activations.rows if chosen else np.arange(activations.shape[0])
+            every = np.arange(activations.shape[0])
+            numbers = activations.rows if isinstance(activations, Rows) else every
             arrived = list(islice(batches(numbers, batch, seed=seed).since(0), steps))
         for numbers, rows in zip(arrived, stream.since(0), strict=False):
             growing.read(torch.from_numpy(np.asarray(rows, np.float32)).to(device), numbers)

@@ -9,6 +9,7 @@ many latents alike) gets its largest one after the other.
 import torch
 import triton
 from torch import Tensor
+from torch.cuda import device_of
 
 from finsae.sae.kernels import device
 
@@ -46,10 +47,11 @@ def candidates(pre: Tensor, k: int, *, width: int, tolerance: float, signed: boo
     count, latents = pre.shape
     out = torch.empty(count, width, dtype=torch.int32, device=pre.device)
     if count:
-        device.select[(count,)](
-            pre, out, latents, k, tolerance, WIDTH=width, LANES=_lanes(k),
-            PLACES=16 if pre.dtype == torch.bfloat16 else 32, SIGNED=signed,
-        )  # fmt: skip
+        with device_of(out):
+            device.select[(count,)](
+                pre, out, latents, k, tolerance, WIDTH=width, LANES=_lanes(k),
+                PLACES=16 if pre.dtype == torch.bfloat16 else 32, SIGNED=signed,
+            )  # fmt: skip
     return out
 
 
