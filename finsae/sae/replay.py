@@ -13,7 +13,8 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.cuda import device_of
+
+from finsae.sae.kernels import on_gpu_of
 
 WARM_UP = 3  # steps before recording: kernels are compiled, libraries take their memory
 
@@ -61,13 +62,13 @@ class Replay:
             self.batch = torch.empty_like(batch)
             self.graph = recorded(self.step, self.batch)
         self.batch.copy_(batch)
-        with device_of(batch):
+        with on_gpu_of(batch):
             self.graph.replay()
 
 
 def recorded(step: Callable[[Tensor], None], batch: Tensor) -> torch.cuda.CUDAGraph:
     """Record a step on `batch`, without taking it."""
-    with device_of(batch):
+    with on_gpu_of(batch):
         graph, lane = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         # by default CUDA also forbids the reader's thread to wait for its copies meanwhile
         with torch.cuda.graph(graph, stream=lane, capture_error_mode="thread_local"):

@@ -288,7 +288,7 @@ def test_recording_is_on_its_gpu_and_lets_the_reader_wait_for_its_copies(monkeyp
     def graph(made, *, stream=None, capture_error_mode="global"):
         return noted(events, stream, capture_error_mode)
 
-    monkeypatch.setattr(replay, "device_of", lambda tensor: noted(events, "on", tensor))
+    monkeypatch.setattr(replay, "on_gpu_of", lambda tensor: noted(events, "on", tensor))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "Stream", lambda: "its own")
     monkeypatch.setattr(torch.cuda, "graph", graph)
@@ -310,7 +310,7 @@ def test_kernels_are_launched_on_the_gpu_of_their_tensors(monkeypatch):
     for name in ("select", "sums", "dots", "adam"):
         monkeypatch.setattr(device, name, Launched())
     for module in (candidates, optimiser, products):
-        monkeypatch.setattr(module, "device_of", lambda tensor: noted(events, "on"))
+        monkeypatch.setattr(module, "on_gpu_of", lambda tensor: noted(events, "on"))
     rows, one = torch.ones(2, 4), torch.ones(2, dtype=torch.int64)
     candidates.candidates(rows, 1, width=16, tolerance=0.0, signed=False)
     products.sums(one.float(), one, torch.tensor([0, 1, 2]), rows=rows)

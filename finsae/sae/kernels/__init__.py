@@ -8,6 +8,7 @@ training ends with the same bits.
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib.util import find_spec
 
@@ -18,6 +19,12 @@ from torch import Tensor
 def usable(tensor: Tensor) -> bool:
     """Whether the kernels of this package serve `tensor`."""
     return tensor.is_cuda and _works()
+
+
+def on_gpu_of(tensor: Tensor) -> AbstractContextManager[None]:
+    """Make the GPU of `tensor` the current one within, on which what is launched runs."""
+    found: AbstractContextManager[None] = torch.cuda.device_of(tensor)  # type: ignore[no-untyped-call]
+    return found
 
 
 @cache

@@ -9,9 +9,8 @@ many latents alike) gets its largest one after the other.
 import torch
 import triton
 from torch import Tensor
-from torch.cuda import device_of
 
-from finsae.sae.kernels import device
+from finsae.sae.kernels import device, on_gpu_of
 
 BLOCKS_PER_CODE = 8
 LEAST = 128
@@ -47,7 +46,7 @@ def candidates(pre: Tensor, k: int, *, width: int, tolerance: float, signed: boo
     count, latents = pre.shape
     out = torch.empty(count, width, dtype=torch.int32, device=pre.device)
     if count:
-        with device_of(out):
+        with on_gpu_of(out):
             device.select[(count,)](
                 pre, out, latents, k, tolerance, WIDTH=width, LANES=_lanes(k),
                 PLACES=16 if pre.dtype == torch.bfloat16 else 32, SIGNED=signed,

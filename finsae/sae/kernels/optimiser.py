@@ -3,9 +3,8 @@
 import torch
 import triton
 from torch import Tensor
-from torch.cuda import device_of
 
-from finsae.sae.kernels import device
+from finsae.sae.kernels import device, on_gpu_of
 from finsae.sae.optimiser import BETAS, EPSILON
 
 WIDEST = 8192  # a program holds a whole row
@@ -45,7 +44,7 @@ def adam(
     """
     latents, width = weight.shape
     columns = triton.next_power_of_2(width)
-    with device_of(weight):
+    with on_gpu_of(weight):
         device.adam[(latents,)](
             weight, gradient, *moments, rounded, rates, width,
             BETA1=BETAS[0], BETA2=BETAS[1], EPSILON=EPSILON, TINY=TINY, UNIT=unit,
