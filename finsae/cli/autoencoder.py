@@ -13,6 +13,8 @@ from finsae.cli.options import DEFAULT, Companies, Layer, Model, Seed, out, writ
 from finsae.config import Autoencoder, Reading
 from finsae.plugins import MENU
 
+PYTHON_ONLY = "g-sae"  # needs the language model's gradients, see finsae.sae.with_gradients
+
 
 def train_sae(
     companies: Companies = None,
@@ -39,7 +41,7 @@ def train_sae(
         str, typer.Option(help="distance, or rows as the published code does.")
     ] = Autoencoder.cluster_on,
     architecture: Annotated[
-        str, typer.Option(help=f"One of {', '.join(MENU['coder'])}.")
+        str, typer.Option(help=f"One of {', '.join(n for n in MENU['coder'] if n != PYTHON_ONLY)}.")
     ] = Autoencoder.architecture,
     latents: Annotated[int, typer.Option(help="Number of latents.")] = Autoencoder.latents,
     k: Annotated[int, typer.Option("--k", help="Active latents per token.")] = Autoencoder.k,

@@ -151,11 +151,30 @@ def _check(autoencoder: Autoencoder) -> None:
         raise DataError("init-from begins the SAE of one layer: leave --layers out")
     if autoencoder.max_texts is not None and autoencoder.max_texts < 2:
         raise DataError(f"max-texts is {autoencoder.max_texts}: two texts are the least")
+    _check_architecture(autoencoder)
+
+
+def _check_architecture(autoencoder: Autoencoder) -> None:
+    name = autoencoder.architecture
+    if name == "g-sae":
+        raise DataError(
+            "a g-sae learns from activations with the language model's gradients, which train-sae "
+            "does not collect: in Python, sae.with_gradients(...) gives them, and fit takes them"
+        )
+    if name == "itda" and (autoencoder.layers or autoencoder.init_from):
+        raise DataError(
+            "an itda keeps tokens of one layer as they are: leave --layers and --init-from out"
+        )
     coder_of(autoencoder).check()
     if autoencoder.init_from:
-        from finsae.sae.place import find
+        from finsae import sae
 
-        find(autoencoder.init_from)
+        begun = sae.load(autoencoder.init_from, device="cpu")
+        if (begun.NAME, begun.latents) != (name, autoencoder.latents):
+            raise DataError(
+                f'"{autoencoder.init_from}" is a {begun.NAME} of {begun.latents} latents, not a '
+                f"{name} of {autoencoder.latents}: an SAE begins with one that is alike"
+            )
 
 
 def _groups(

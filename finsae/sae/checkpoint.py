@@ -47,8 +47,10 @@ def load(path: Path, device: torch.device | str) -> dict[str, Any]:
         If the file is damaged, or no such state.
     """
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        # safetensors takes "cuda" for the first GPU, torch for this process's
+        with safe_open(path, framework="pt", device="cpu") as file:
+            names = file.keys()
+            tensors = {name: file.get_tensor(name).to(device) for name in names}
             rest = parse_json((file.metadata() or {})[REST])
         state: dict[str, Any] = _unpacked(rest, tensors)
         state.items()

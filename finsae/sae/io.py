@@ -30,6 +30,7 @@ from finsae.sae.interop import (
     saelens_name,
 )
 from finsae.sae.place import FILE, SPARSIFY_FILE, find, is_group, is_untrained, weights_path
+from finsae.sae.pursuit import Pursuit
 from finsae.sae.settings import Training
 from finsae.sae.sparsify import from_sparsify
 from finsae.sae.untrained import untrained
@@ -61,7 +62,8 @@ def save(coder: Coder, folder: str | Path, *, dtype: str = "float32", card: str 
     Raises
     ------
     DataError
-        If `dtype` is neither, or the weights do not fit into float16.
+        If `dtype` is neither, the weights do not fit into float16, or the coder is one of
+        `finsae.sae.pursue`.
     """
     with replacing(folder) as staging:
         write(coder, staging, dtype=dtype, card=card)
@@ -72,6 +74,11 @@ def write(coder: Coder, place: Path, *, dtype: str, card: str = "") -> None:
     """Write an SAE's files into an empty folder; see `save`."""
     if dtype not in DTYPES:
         raise DataError(f'dtype must be "float32" or "float16", not "{dtype}"')
+    if coder.NAME == Pursuit.NAME:
+        raise DataError(
+            "a coder by pursuit is not saved: save the SAE whose dictionary it reads, and call "
+            "sae.pursue on what sae.load gives"
+        )
     with np.errstate(over="ignore"):  # refused below
         weights = {name: getattr(coder, f"{name}_").astype(dtype) for name in coder.WEIGHTS}
     if not all(np.isfinite(array).all() for array in weights.values()):

@@ -123,13 +123,18 @@ def how_made(
         texts_hash=source.meta["texts_hash"],
         tokens=tokens,
         training=asdict(settings),
-        learning_rate=settings.full_rate(coder.latents),
+        learning_rate=settings.full_rate(coder.latents) if _by_steps(coder) else None,
         seed=coder.random_state,
         scale=coder.scale_,
         workers=current().count,
         seconds=round(_seconds(coder)),
         evaluation=evaluation,
     )
+
+
+def _by_steps(coder: Coder) -> bool:
+    """Whether it was trained; a dictionary without an encoder is collected in one pass."""
+    return "W_enc" in coder.WEIGHTS
 
 
 def split(
@@ -207,9 +212,10 @@ def model_card(coder: Coder) -> str:
         "Model hash": made["model_hash"],
         "Latents, k": f"{coder.latents:,}, {coder.k}",
         "Texts": f"{made['texts']:,} (hash {made['texts_hash']}), {HELD_OUT:.0%} held out",
-        "Tokens": f"{made['tokens']:,} to learn from, {training['epochs']:g} passes, "
-        f"{history['tokens']:,.0f} seen",
-        "Learning rate": f"{made['learning_rate']:.3g}",
+        "Tokens": f"{made['tokens']:,} to learn from, "
+        + (f"{training['epochs']:g} passes, " if _by_steps(coder) else "1 pass, ")
+        + f"{history['tokens']:,.0f} seen",
+        **({"Learning rate": f"{made['learning_rate']:.3g}"} if _by_steps(coder) else {}),
         "Seed": made["seed"],
         "Training": f"{made['seconds']:,} s; commit {made['commit']}; {made['made']}",
         **_recall(history),

@@ -40,7 +40,7 @@ def with_gradients(
     Raises
     ------
     DataError
-        If the model has no such layer, or there is no next token to predict.
+        If the model has no such layer, or there are no texts, or no next token to predict in one.
     """
     block, device = find_block(model, layer), next(model.parameters()).device
     model.eval()
@@ -54,6 +54,8 @@ def with_gradients(
         state, slope = _state_and_slope(model, block, ids, seen)
         chosen = mask & ~special.bool()
         parts.append(torch.stack([state[chosen], slope[chosen]], 1).float().cpu().numpy())
+    if not parts:
+        raise DataError("no batches of texts were given")
     return np.concatenate(parts)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from finsae.sae.codes import Codes, decode, sampled
+from finsae.sae.codes import ByLatent, Codes, decode, sampled
 from finsae.sae.losses import variation
 
 # Numbers of a tile's reconstructions, tokens x buckets x width: bounds the memory.
@@ -75,7 +75,7 @@ def nested_fit(
         found.miss[rows] = miss[:, -1]
         pull = miss.flip(1).cumsum(1).flip(1).mul_(2 / (count * whole)).view(-1, width)
         found.d_values[order + first] = sampled(part, pull, W_dec)
-        found.W_dec.index_add_(0, part.latents, part.values[:, None] * pull[local[order]])
+        found.W_dec.add_(ByLatent(part, len(W_dec)).sum(part.values, pull))
         found.b_dec.add_(pull.view(-1, count, width)[:, 0].sum(0))
     return found
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from finsae.sae.kernels import on_gpu_of
 
 WARM_UP = 3  # steps before recording: kernels are compiled, libraries take their memory
 
@@ -59,14 +62,17 @@ class Replay:
             self.batch = torch.empty_like(batch)
             self.graph = recorded(self.step, self.batch)
         self.batch.copy_(batch)
-        self.graph.replay()
+        with on_gpu_of(batch):
+            self.graph.replay()
 
 
 def recorded(step: Callable[[Tensor], None], batch: Tensor) -> torch.cuda.CUDAGraph:
     """Record a step on `batch`, without taking it."""
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step(batch)
+    with on_gpu_of(batch):
+        graph, lane = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        # by default CUDA also forbids the reader's thread to wait for its copies meanwhile
+        with torch.cuda.graph(graph, stream=lane, capture_error_mode="thread_local"):
+            step(batch)
     return graph
 
 
@@ -80,9 +86,23 @@ def full_float32(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    read, write, exact = _precision()
+    before = read()
+    write(exact)
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        write(before)
+
+
+def _precision() -> tuple[Callable[[], str], Callable[[str], None], str]:
+    """Give how the precision is read and set, and the exact one.
+
+    torch 2.9 has a second way, and whoever used that one may not use the first any more.
+    """
+    try:
+        torch.get_float32_matmul_precision()
+    except RuntimeError:
+        place = torch.backends.cuda.matmul
+        return (lambda: place.fp32_precision), partial(setattr, place, "fp32_precision"), "ieee"
+    return torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"

@@ -1,21 +1,23 @@
 """What a training does on a GPU, as far as that shows without one."""
 
+import sys
 import threading
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
-from test_sae_gradients import DEAD, LATENTS, K, dense_abs, dense_topk, moment, start, tokens
+from test_sae_gradients import CASES, DEAD, LATENTS, K, dense_abs, dense_topk, moment, start, tokens
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
     FakeTensorMode,
 )
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from finsae.plugins import MENU, make
-from finsae.sae import TopK, Training, kernels, losses, replay, screening, selection
+from finsae.sae import TopK, Training, checkpoint, kernels, losses, replay, screening, selection
 from finsae.sae.batches import Batches
 from finsae.sae.reader import ahead, moved
 from finsae.sae.replay import Replay, full_float32
@@ -101,6 +103,64 @@ def test_whatever_says_that_it_is_static_is(monkeypatch):
             torch.empty(90, 12),
             known,
         )
+
+
+# -- everything runs without the kernels
+
+
+def test_a_triton_that_cannot_run_is_done_without(monkeypatch):
+    class Far:
+        is_cuda = True
+
+    monkeypatch.setattr(kernels, "find_spec", lambda name: object())
+    monkeypatch.delattr(kernels, "products", raising=False)
+    monkeypatch.setitem(sys.modules, "finsae.sae.kernels.products", None)
+    kernels._works.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="needs a C compiler"):
+            assert not kernels.usable(Far())
+        assert not kernels.usable(Far())  # said once
+        kernels._works.cache_clear()
+        monkeypatch.setattr(kernels, "find_spec", lambda name: None)
+        assert not kernels.usable(Far())
+    finally:
+        kernels._works.cache_clear()
+
+
+# -- the same training ends with the same bits
+
+
+class Atomic(TorchDispatchMode):
+    """Notes additions of floats to one place: a GPU makes them in another order each time."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.__name__.split(".")[0]
+        if name in ("index_add", "index_add_", "scatter_add", "scatter_add_"):
+            index, source = args[2:4]
+            if len(index.unique()) < len(index) and (source != source.round()).any():
+                self.seen.add(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("name", "settings", "dense"), CASES)
+def test_no_sum_of_a_step_depends_on_the_order_of_threads(name, settings, dense, monkeypatch):
+    monkeypatch.setattr(kernels, "usable", lambda tensor: False)
+    coder = make("coder", name, latents=LATENTS, k=K, device="cpu", **settings)
+    weights, x, known = start(coder), tokens(), moment()
+    known.step = 9  # when a gba moves its biases
+    with Atomic() as atomic, OnGPU():
+        coder.step(weights, x, known)
+    assert not atomic.seen
+
+
+def test_additions_to_one_place_are_noticed():
+    with Atomic() as atomic:
+        torch.zeros(2).index_add_(0, torch.tensor([1, 1]), torch.tensor([0.5, 0.25]))
+    assert atomic.seen == {"index_add_"}
 
 
 # -- lists of dead latents keep their length and place
@@ -199,6 +259,70 @@ def test_float32_is_float32_only_for_the_training():
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def test_float32_is_float32_for_whoever_set_it_the_new_way():
+    place = torch.backends.cuda.matmul
+    before = torch.get_float32_matmul_precision()
+    if not hasattr(place, "fp32_precision"):
+        pytest.skip("torch before 2.9")
+    try:
+        place.fp32_precision = "tf32"
+        with full_float32(torch.device("cuda")):
+            assert place.fp32_precision == "ieee"
+        assert place.fp32_precision == "tf32"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def noted(where, *what):
+    where.append(what)
+    yield
+    where.append("end")
+
+
+def test_recording_is_on_its_gpu_and_lets_the_reader_wait_for_its_copies(monkeypatch):
+    events = []
+
+    def graph(made, *, stream=None, capture_error_mode="global"):
+        return noted(events, stream, capture_error_mode)
+
+    monkeypatch.setattr(replay, "on_gpu_of", lambda tensor: noted(events, "on", tensor))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: "its own")
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    batch = torch.zeros(2)
+    replay.recorded(lambda some: events.append("step"), batch)
+    assert events == [("on", batch), ("its own", "thread_local"), "step", "end", "end"]
+
+
+def test_kernels_are_launched_on_the_gpu_of_their_tensors(monkeypatch):
+    pytest.importorskip("triton", reason="Triton is not installed")
+    from finsae.sae.kernels import candidates, device, optimiser, products
+
+    events = []
+
+    class Launched:
+        def __getitem__(self, grid):
+            return lambda *args, **kwargs: events.append("launch")
+
+    for name in ("select", "sums", "dots", "adam"):
+        monkeypatch.setattr(device, name, Launched())
+    for module in (candidates, optimiser, products):
+        monkeypatch.setattr(module, "on_gpu_of", lambda tensor: noted(events, "on"))
+    rows, one = torch.ones(2, 4), torch.ones(2, dtype=torch.int64)
+    candidates.candidates(rows, 1, width=16, tolerance=0.0, signed=False)
+    products.sums(one.float(), one, torch.tensor([0, 1, 2]), rows=rows)
+    products.dots(rows, rows, one, tokens=one)
+    optimiser.adam(rows, rows, (rows, rows), rates=rows[0], unit=True, rounded=None)
+    assert events == [("on",), "launch", "end"] * 4
+
+
+def test_a_state_is_read_to_the_device_that_torch_means(tmp_path):
+    # safetensors itself knows no "meta", and takes "cuda" for the first GPU of several
+    checkpoint.save(tmp_path / "state", {"w": torch.zeros(3)})
+    assert checkpoint.load(tmp_path / "state", "meta")["w"].device.type == "meta"
 
 
 def test_the_encoders_copy_is_the_one_that_is_kept():

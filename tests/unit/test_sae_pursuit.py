@@ -10,6 +10,7 @@ from finsae.checks import DataError
 from finsae.plugins import make
 from finsae.sae import Stream, Training, evaluate, pursuit
 from finsae.sae.architectures.itda import ITDA
+from finsae.sae.batches import Rows
 from finsae.sae.run import fit_together
 
 WIDTH, LATENTS, K = 12, 40, 4
@@ -96,7 +97,7 @@ def test_tiles_change_nothing(monkeypatch):
 SHORT = Training(epochs=3, batch=64, lr=3e-3)
 
 
-def test_an_sae_read_by_pursuit_keeps_what_it_is():
+def test_an_sae_read_by_pursuit_keeps_what_it_is(tmp_path):
     coder = sae.TopK(LATENTS, K, training=SHORT, device="cpu").fit(tokens())
     coder.layer_, coder.model_ = 3, "toy"
     coder.labels_["label"] = [f"label {n}" for n in range(LATENTS)]
@@ -110,6 +111,8 @@ def test_an_sae_read_by_pursuit_keeps_what_it_is():
         sae.pursue(coder, k=LATENTS)
     with pytest.raises(DataError, match="no steps of training"):
         read.fit(tokens(5000))
+    with pytest.raises(DataError, match="save the SAE whose dictionary"):
+        sae.save(read, tmp_path / "read")
 
 
 def test_signed_dictionaries_are_read_with_both_signs():
@@ -129,6 +132,15 @@ def test_a_folder_knows_its_atoms(tmp_path):
     bare = ITDA(LATENTS, K).set_weights({"W_dec": rows().numpy(), "b_dec": np.zeros(WIDTH)})
     with pytest.raises(DataError, match="which tokens"):
         sae.shared_atoms(bare, coder)
+
+
+def test_atoms_are_numbered_as_in_the_whole():
+    x = tokens()
+    kept = np.flatnonzero(np.arange(len(x)) % 3 > 0)
+    coder = ITDA(LATENTS, K, training=SHORT, device="cpu").fit(Rows(x, kept))
+    atoms = x[coder.atoms_] - coder.b_dec_
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    np.testing.assert_allclose(atoms, coder.W_dec_, atol=1e-5)
 
 
 def test_a_dictionary_can_be_turned():
@@ -243,6 +255,12 @@ def test_a_g_sae_learns_from_a_models_pairs(model):
     with pytest.raises(DataError, match="no gradients"):  # two layers are no pairs
         fresh = make("coder", "g-sae", latents=24, k=3, training=SHORT, device="cpu")
         fit_together([fresh], pairs)
+    broken = pairs.copy()
+    broken[3, 1, 0] = np.nan
+    with pytest.raises(DataError, match="gradients are NaN"):
+        coder.encode_with(broken)
+    with pytest.raises(DataError, match="no batches"):
+        sae.with_gradients(model, [], layer=1)
     single = {name: tensor[:, :1] for name, tensor in batch().items()}
     with pytest.raises(DataError, match="at least two tokens"):
         sae.with_gradients(model, [single], layer=1)

@@ -15,6 +15,7 @@ from finsae.activations import Activations
 from finsae.checks import DataError
 from finsae.sae import TopK, Training, checkpoint
 from finsae.sae.architectures.batch_topk import BatchTopK
+from finsae.sae.architectures.itda import ITDA
 from finsae.sae.batches import BLOCK, Batches, Rows, check
 from finsae.sae.job import split
 from finsae.sae.labels import NEVER, Vocabulary, label_latents
@@ -366,6 +367,19 @@ def test_train_judges_on_other_texts_labels_and_saves(tmp_path):
     assert not (tmp_path / "sae" / "checkpoint.safetensors").exists()
     with pytest.raises(DataError, match="not those"):
         sae.train(source, coder, layer=2, out=tmp_path / "no", texts=texts[1:])
+
+
+def test_a_dictionary_of_tokens_says_which_they_are_and_that_it_took_one_pass(tmp_path):
+    random = np.random.default_rng(0)
+    texts = [" ".join(random.choice(list("abcdefghijkl"), 30)) for _ in range(20)]
+    source = activations(texts)
+    coder = ITDA(32, 2, training=SHORT, device="cpu")
+    made = sae.train(source, coder, layer=2, out=tmp_path / "sae")
+    atoms = np.asarray(source.layer(2)[made.atoms_], np.float32) - made.b_dec_
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    np.testing.assert_allclose(atoms, made.W_dec_, atol=1e-5)
+    card = (tmp_path / "sae" / "README.md").read_text()
+    assert "to learn from, 1 pass," in card and "Learning rate" not in card
 
 
 def test_split_keeps_texts_whole():

@@ -139,13 +139,15 @@ class GradientSAE(Coder):
         Raises
         ------
         DataError
-            If they are no pairs, or not fit; see `Coder.encode`.
+            If they are no pairs, or not fit (see `Coder.encode`), gradients included.
         """
         if pairs.ndim != 3 or pairs.shape[1] != 2:
             raise DataError(PAIRS)
         parts = [self.encode(pairs[:0, 0])]
         for start in range(0, len(pairs), ROWS):
             gradients = np.array(pairs[start : start + ROWS, 1], dtype=np.float32)
+            if not np.isfinite(gradients).all():
+                raise DataError(f"gradients are NaN or infinite among tokens {start:,} and after")
             one = _Told(self, torch.from_numpy(gradients))
             parts.append(one.encode(pairs[start : start + ROWS, 0]))
         return sparse.csr_array(sparse.vstack(parts, format="csr"))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from finsae.sae import losses, selection
-from finsae.sae.codes import ByLatent, Codes, per_latent
+from finsae.sae.codes import ByLatent, Codes
 from finsae.sae.losses import Moment, Step, Weights, starting_bar
 from finsae.sae.penalty import Penalised
 
@@ -69,9 +69,9 @@ class Gated(Penalised):
         del gradients["b_enc"]
         gradients["W_dec"] = by_latent.sum(codes.values, found.pull)
         gradients["b_dec"] += found.pull.sum(0)
-        gradients["b_gate"] = per_latent(gate, d_gate, self.latents)
-        gradients["b_mag"] = per_latent(gate, d_magnitude, self.latents)
-        gradients["r_mag"] = per_latent(gate, d_magnitude * a * gain, self.latents)
+        gradients["b_gate"] = by_latent.total(d_gate)
+        gradients["b_mag"] = by_latent.total(d_magnitude)
+        gradients["r_mag"] = by_latent.total(d_magnitude * a * gain)
         extra = rebuilt.loss + share * gate.values.sum()
         self.adapt(moment, l0=(codes.values > 0).sum() / len(x))
         return Step(gradients, found.loss, extra, codes)

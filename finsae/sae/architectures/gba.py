@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from finsae.checks import DataError
 from finsae.sae import losses, selection, workers
 from finsae.sae.coder import Coder
-from finsae.sae.codes import ByLatent, Codes, per_latent
+from finsae.sae.codes import ByLatent, Codes
 from finsae.sae.losses import Moment, Step, Weights, starting_bar
 from finsae.sae.settings import Training
 
@@ -135,7 +136,7 @@ class GroupBias(Coder):
         gradients = {
             "W_dec": through["W_enc"] + by_latent.sum(codes.values, found.pull),
             "b_dec": through["b_dec"] + found.pull.sum(0),
-            "amplitude": per_latent(gate, found.d_values * gate.values, self.latents),
+            "amplitude": by_latent.total(found.d_values * gate.values),
         }
         self._adapt(moment, gate, bias, width=x.shape[1])
         return Step(gradients, found.loss, x.new_zeros(()), codes)
@@ -160,8 +161,8 @@ class GroupBias(Coder):
         tokens = EVERY * (len(gate.starts) - 1)
         p, r = memory.pop("fired") / tokens, memory.pop("reach")
         member, reached = self.members().to(bias.device), (r > 0).to(r)
-        count = r.new_zeros(self.groups).index_add_(0, member, reached)
-        total = r.new_zeros(self.groups).index_add_(0, member, r)
+        within = one_hot(member, self.groups).to(r)  # a product adds up in a fixed order
+        count, total = reached @ within, r @ within
         length = width**0.5  # of a token, in the mean
         mean = torch.where(count > 0, total / count.clamp_min(1), NOTHING * length)
         lower = (bias - LOWER * r).clamp_min(-length)

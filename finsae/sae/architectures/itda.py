@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from finsae.checks import DataError
-from finsae.sae.batches import Tokens, batches, check, sample
+from finsae.sae.batches import Rows, Tokens, batches, check, sample
 from finsae.sae.coder import Coder
 from finsae.sae.codes import decode
 from finsae.sae.pursuit import Pursuit, matching_pursuit
@@ -110,12 +110,13 @@ class ITDA(Pursuit):
         seed, device = self.random_state, self.place()
         some = torch.from_numpy(sample(activations, SAMPLE, seed=seed)).to(device)
         growing = _Growing(geometric_median(some), self)
-        stream, whole = batches(activations, batch, seed=seed), activations.shape[0]
+        stream = batches(activations, batch, seed=seed)
         steps = stream.steps_per_pass
         arrived = [np.arange(step * batch, (step + 1) * batch) for step in range(steps)]
         if not isinstance(activations, Stream):
-            order = batches(np.arange(whole), batch, seed=seed).since(0)
-            arrived = list(islice(order, steps))
+            every = np.arange(activations.shape[0])
+            numbers = activations.rows if isinstance(activations, Rows) else every
+            arrived = list(islice(batches(numbers, batch, seed=seed).since(0), steps))
         for numbers, rows in zip(arrived, stream.since(0), strict=False):
             growing.read(torch.from_numpy(np.asarray(rows, np.float32)).to(device), numbers)
         if len(growing.atoms) <= self.k:
@@ -134,6 +135,8 @@ class ITDA(Pursuit):
     @property
     def atoms_(self) -> npt.NDArray[np.int64]:
         """Row of the activations that each atom is; of a `Stream`, its number as it arrived.
+
+        After `finsae.sae.train`, of the whole layer, held-out texts included.
 
         Raises
         ------

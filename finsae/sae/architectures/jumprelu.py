@@ -8,7 +8,7 @@ from torch import Tensor
 from finsae.checks import DataError, one_of
 from finsae.sae import losses, selection, workers
 from finsae.sae.coder import Coder
-from finsae.sae.codes import ByLatent, Codes, per_latent
+from finsae.sae.codes import ByLatent, Codes
 from finsae.sae.losses import Moment, Step, Weights, starting_bar
 from finsae.sae.settings import Training
 
@@ -105,7 +105,7 @@ class JumpReLU(Coder):
         gradients["W_dec"] = by_latent.sum(codes.values, found.pull)
         gradients["b_dec"] += found.pull.sum(0)
         kernel = ((near.values - bar).abs() < half) / (2 * half)
-        d_bar = per_latent(near, -(d_values * bar + d_active) * kernel, self.latents)
+        d_bar = by_latent.total(-(d_values * bar + d_active) * kernel)
         if self.mode == "tanh":
             extra = extra + _pull_up(
                 weights, gradients, near=near, active=active, centred=centred, d_bar=d_bar
@@ -145,8 +145,8 @@ def _pull_up(
     threshold = weights["log_threshold"].exp().to(centred.dtype)
     weight, count = PRE_ACTIVATION / len(centred), len(centred)
     on = near._replace(values=near.values * active)
-    fired = per_latent(near, active.to(centred.dtype), len(threshold))
     share = losses.through_encoder(weights, centred, near, d_pre=active.to(centred.dtype))
+    fired = share["b_enc"]
     total = centred.sum(0)
     gradients["W_enc"] += weight * (share["W_enc"] - total)
     gradients["b_enc"] += weight * (fired - count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from finsae.sae import losses, selection
-from finsae.sae.codes import ByLatent, Codes, per_latent
+from finsae.sae.codes import ByLatent, Codes
 from finsae.sae.losses import Moment, Step, Weights, starting_bar
 from finsae.sae.penalty import Penalised
 
@@ -69,7 +69,7 @@ class L1(Penalised):
             d_pre=found.d_values + share * norm[codes.latents],
             by_latent=by_latent,
         )
-        total = per_latent(codes, codes.values, self.latents)
+        total = by_latent.total(codes.values)
         gradients["W_dec"] = by_latent.sum(codes.values, found.pull)
         gradients["W_dec"] += (share * total / norm)[:, None] * weights["W_dec"]
         gradients["b_dec"] += found.pull.sum(0)

@@ -10,7 +10,7 @@ import torch
 import triton
 from torch import Tensor
 
-from finsae.sae.kernels import device
+from finsae.sae.kernels import device, on_gpu_of
 
 BLOCKS_PER_CODE = 8
 LEAST = 128
@@ -46,10 +46,11 @@ def candidates(pre: Tensor, k: int, *, width: int, tolerance: float, signed: boo
     count, latents = pre.shape
     out = torch.empty(count, width, dtype=torch.int32, device=pre.device)
     if count:
-        device.select[(count,)](
-            pre, out, latents, k, tolerance, WIDTH=width, LANES=_lanes(k),
-            PLACES=16 if pre.dtype == torch.bfloat16 else 32, SIGNED=signed,
-        )  # fmt: skip
+        with on_gpu_of(out):
+            device.select[(count,)](
+                pre, out, latents, k, tolerance, WIDTH=width, LANES=_lanes(k),
+                PLACES=16 if pre.dtype == torch.bfloat16 else 32, SIGNED=signed,
+            )  # fmt: skip
     return out
 
 

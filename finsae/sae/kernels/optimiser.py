@@ -4,7 +4,7 @@ import torch
 import triton
 from torch import Tensor
 
-from finsae.sae.kernels import device
+from finsae.sae.kernels import device, on_gpu_of
 from finsae.sae.optimiser import BETAS, EPSILON
 
 WIDEST = 8192  # a program holds a whole row
@@ -44,8 +44,9 @@ def adam(
     """
     latents, width = weight.shape
     columns = triton.next_power_of_2(width)
-    device.adam[(latents,)](
-        weight, gradient, *moments, rounded, rates, width,
-        BETA1=BETAS[0], BETA2=BETAS[1], EPSILON=EPSILON, TINY=TINY, UNIT=unit,
-        ROUND=rounded is not None, COLUMNS=columns, num_warps=8 if columns > 1024 else 4,
-    )  # fmt: skip
+    with on_gpu_of(weight):
+        device.adam[(latents,)](
+            weight, gradient, *moments, rounded, rates, width,
+            BETA1=BETAS[0], BETA2=BETAS[1], EPSILON=EPSILON, TINY=TINY, UNIT=unit,
+            ROUND=rounded is not None, COLUMNS=columns, num_warps=8 if columns > 1024 else 4,
+        )  # fmt: skip

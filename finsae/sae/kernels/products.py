@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from finsae.sae.kernels import device
+from finsae.sae.kernels import device, on_gpu_of
 
 COLUMNS = 256  # of a row that one program adds up
 ENTRIES = 16  # rows read at a time
@@ -75,11 +75,12 @@ def _add_up(
         (owners, parts) if target is not None else 0, dtype=_exact(rows), device=rows.device
     )
     if owners:
-        device.sums[(owners, parts)](
-            weights, members, order, starts, rows, target, out, squares, width,
-            ACC=_accumulator(rows), ORDERED=order is not None, FITS=target is not None,
-            COLUMNS=COLUMNS, ENTRIES=ENTRIES,
-        )  # fmt: skip
+        with on_gpu_of(out):  # Triton launches on the current GPU, whichever its tensors are on
+            device.sums[(owners, parts)](
+                weights, members, order, starts, rows, target, out, squares, width,
+                ACC=_accumulator(rows), ORDERED=order is not None, FITS=target is not None,
+                COLUMNS=COLUMNS, ENTRIES=ENTRIES,
+            )  # fmt: skip
     return squares
 
 
@@ -97,10 +98,11 @@ def dots(left: Tensor, rows: Tensor, latents: Tensor, *, tokens: Tensor) -> Tens
     entries, width = latents.numel(), rows.shape[1]
     out = torch.empty(entries, dtype=left.dtype, device=left.device)
     if entries:
-        device.dots[(triton.cdiv(entries, ENTRIES),)](
-            left, rows, tokens, latents, out, entries, width,
-            ACC=_accumulator(left), COLUMNS=COLUMNS, ENTRIES=ENTRIES,
-        )  # fmt: skip
+        with on_gpu_of(out):
+            device.dots[(triton.cdiv(entries, ENTRIES),)](
+                left, rows, tokens, latents, out, entries, width,
+                ACC=_accumulator(left), COLUMNS=COLUMNS, ENTRIES=ENTRIES,
+            )  # fmt: skip
     return out
 
 
