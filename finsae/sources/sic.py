@@ -139,15 +139,15 @@ def codes_as_of(codes: pd.DataFrame, days: pd.Series[Any]) -> pd.Series[Any]:
     Series
         Codes of four digits by ticker, None where none was known yet.
     """
-    latest = pd.Timestamp.max.normalize()
+    latest = pd.Timestamp(9999, 12, 31)
     asked = pd.DataFrame(
         {
             "ticker": days.index.astype(str),
-            "day": pd.to_datetime(days.to_numpy()).as_unit("ns").fillna(latest),
+            "day": pd.to_datetime(days.to_numpy()).as_unit("us").fillna(latest),
             "place": range(len(days)),
         }
     )
-    known = codes.assign(date=codes["date"].dt.as_unit("ns"), ticker=codes["ticker"].astype(str))
+    known = codes.assign(date=codes["date"].dt.as_unit("us"), ticker=codes["ticker"].astype(str))
     found = pd.merge_asof(
         asked.sort_values("day", kind="stable"),
         known.sort_values("date", kind="stable"),
