@@ -246,10 +246,15 @@ def mend_prices(
     Raises
     ------
     DataError
-        As `read_prices`.
+        As `read_prices`, and if the file has returns and there are no events.
     """
     closes, mender = read_prices(prices, events=events, limits=limits)
-    assert mender is not None
+    if mender is None:
+        where = Path(price_file(prices).path).name
+        raise DataError(
+            f"{where} has returns, which are adjusted already: nothing is to be mended (finsae "
+            f"fetch prices --source files --file {where} writes the closes built from them)"
+        )
     return mender(closes)
 
 
