@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from finsae.sources.calendar import spacing, trading_days
-from finsae.sources.crsp import is_crsp, read_crsp
+from finsae.sources.crsp import as_permno, is_crsp, read_crsp
 from finsae.sources.returns import Returns, monthly_log_returns, once_a_month, wealth
 from finsae.sources.stamps import as_stamps, shifted
 from finsae.sources.tables import as_numbers, as_text, known_names, no_column, problem
@@ -163,7 +163,7 @@ def _crsp(table: pd.DataFrame, where: str) -> Market:
     names = known_names(table, ("permno", "ticker"))
     permnos: dict[str, list[str]] = {}
     if "ticker" in names:
-        pairs = pd.DataFrame({"t": as_text(names["ticker"]), "p": as_text(names["permno"])})
+        pairs = pd.DataFrame({"t": as_text(names["ticker"]), "p": as_permno(names["permno"])})
         pairs = pairs[pairs["t"] != ""].drop_duplicates()
         permnos = {str(ticker): list(mine) for ticker, mine in pairs.groupby("t")["p"]}
     return _from_returns(read, where, permnos)

@@ -94,6 +94,7 @@ def read_codes(path: str | Path) -> pd.DataFrame:
     where = Path(path).name
     table = known_names(read_table(path), (*CODE_COLUMNS, *CRSP_COLUMNS))
     if {"permno", "siccd"} <= set(table.columns):
+        table["permno"] = as_text(table["permno"]).str.removesuffix(".0")
         kept = [name for name in table.columns if name not in ("ticker", "sic")]
         table = table[kept].rename(columns={k: v for k, v in CRSP_COLUMNS.items() if k in kept})
         table = table.loc[:, ~table.columns.duplicated()]
