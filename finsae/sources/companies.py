@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from finsae.checks import DataError
 from finsae.filings import is_fit
 from finsae.sources.sic import NOTHING, as_sic, codes_as_of, said_restored
 from finsae.sources.tables import as_days, as_text, few, known_names, no_column, problem
@@ -51,6 +52,8 @@ def clean_companies(
     problems : list of str
         All that is wrong, each with its rows (counted from 1 after the header).
     """
+    if lag < 0:
+        raise DataError(f"lag {lag}: a filing cannot count before it is accepted; choose 0 or more")
     table = known_names(table, KNOWN)
     absent = [name for name in REQUIRED if name not in table]
     if absent:

@@ -377,6 +377,14 @@ def test_days_of_no_time_crash_nothing(write):
     assert read_universe(write("c.csv", COMPANIES), codes=codes).companies["sic"]["AAA"] == "2835"
 
 
+def test_no_filing_counts_before_it_is_accepted(write):
+    path = write("c.csv", "ticker,filed,description\nA,2010-03-01,Text.\n")
+    assert problems(read_universe, path, lag=-1) == [
+        "lag -1: a filing cannot count before it is accepted; choose 0 or more"
+    ]
+    assert str(read_universe(path, lag=0).companies.loc["A", "date"].date()) == "2010-03-01"
+
+
 def test_a_cell_of_several_values_is_said(tmp_path):
     path = tmp_path / "c.parquet"
     pd.DataFrame({"ticker": ["A"], "description": [["a", "b"]]}).to_parquet(path)
