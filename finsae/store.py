@@ -250,13 +250,18 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
         table.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
 
 
+DAMAGED = (OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError)
+"""What `read_parquet` raises for a damaged file, depending on where the damage is."""
+
+
 def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a parquet file, and compare the checksums of its pages where it has any.
 
     Raises
     ------
     OSError
-        If a page is damaged; without the comparison it would be read as other numbers.
+        If a page is damaged; without the comparison it would be read as other numbers. Others of
+        `DAMAGED` if what describes the pages is.
     """
     wanted = None if columns is None else list(columns)
     return pd.read_parquet(path, columns=wanted, page_checksum_verification=True)

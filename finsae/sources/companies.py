@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from finsae.checks import DataError
 from finsae.filings import is_fit
 from finsae.sources.sic import NOTHING, as_sic, codes_as_of, said_restored
 from finsae.sources.tables import as_days, as_text, few, known_names, no_column, problem
@@ -51,6 +52,8 @@ def clean_companies(
     problems : list of str
         All that is wrong, each with its rows (counted from 1 after the header).
     """
+    if lag < 0:
+        raise DataError(f"lag {lag}: a filing cannot count before it is accepted; choose 0 or more")
     table = known_names(table, KNOWN)
     absent = [name for name in REQUIRED if name not in table]
     if absent:
@@ -88,8 +91,14 @@ def _read_columns(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[s
     notes: list[str] = []
     for name in {"name", "cik"} & set(table.columns):
         text = as_text(table[name])
-        text = text if name == "name" else text.str.removesuffix(".0")
-        table[name] = text.astype(object).where(~text.str.lower().isin(NOTHING), None)
+        none = text.str.lower().isin(NOTHING)
+        if name == "cik":
+            text = text.str.removesuffix(".0").str.upper().str.removeprefix("CIK")
+            none |= text.str.fullmatch("0+")
+            wrong = ~none & ~text.str.fullmatch("[0-9]{1,10}")
+            why = "whose cik is no number of up to ten digits (leave it empty where there is none)"
+            problems += _rows(where, why, wrong, table["cik"])
+        table[name] = text.astype(object).where(~none, None)
     if "sic_date" in table:
         days, wrong = as_days(table["sic_date"])
         why = "whose sic_date is not written as 2013-06-30"
@@ -114,7 +123,8 @@ def _codes_of_the_day(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], lis
     codes = codes.assign(date=codes["date"].fillna(BEFORE_ALL)).drop_duplicates()
     contradicting = codes.loc[codes.duplicated(["ticker", "date"]), "ticker"].tolist()
     others = [name for name in table.columns if name not in ("sic", "sic_date")]
-    folded = table[~table.duplicated(others)].drop(columns="sic_date")
+    same = table[others].astype(str).duplicated()  # a cell of another column may be a list
+    folded = table[~same].drop(columns="sic_date")
     days = folded["date"] if "date" in folded else pd.Series(pd.NaT, index=folded.index)
     sic = codes_as_of(codes, days.set_axis(folded["ticker"]))
     coded = set(codes.loc[codes["sic"].notna(), "ticker"])
@@ -131,7 +141,8 @@ def _with_text(table: pd.DataFrame) -> pd.DataFrame:
     if not set(STAMPS) & set(table.columns):
         return table
     if "cik" in table:
-        number = as_text(table["cik"]).str.removesuffix(".0")
+        number = as_text(table["cik"]).str.removesuffix(".0").str.removeprefix("CIK")
+        number = number.mask(number.str.fullmatch("0+"), "")
         named = "CIK" + number.str.zfill(10)
         ticker = table["ticker"].where((table["ticker"] != "") | (number == ""), named)
         table = table.assign(ticker=ticker)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from finsae.checks import nearest
 from finsae.sources.returns import Returns, once_a_month
-from finsae.sources.tables import as_days, as_numbers, as_text, problem
+from finsae.sources.tables import as_days, as_numbers, as_text, few, problem
 
 # Columns of each format: its date, its return, and what is used where it is there.
 CIZ_DAILY = ("dlycaldt", "dlyret", "dlyprc", "dlycumfacpr")
@@ -59,7 +59,7 @@ def read_crsp(table: pd.DataFrame, where: str) -> Returns:
     if absent:
         problems = [f'{where}: no column "{n}"{nearest(n, table.columns)}' for n in absent]
         return Returns(table, False, format_, [], problems)
-    key, written = as_text(table["permno"]), as_text(table[date])
+    key, written = as_permno(table["permno"]), as_text(table[date])
     days, _ = as_days(table[date])
     cell = key + " on " + written
     read = pd.DataFrame({"key": key, "day": days})
@@ -72,11 +72,13 @@ def read_crsp(table: pd.DataFrame, where: str) -> Returns:
         *problem(where, "dates that are not written as 2013-06-30", cell[days.isna()]),
         *problem(where, "returns that are neither numbers nor CRSP's letters", cell[no_return]),
         *problem(where, "returns below -100 %", cell[read["ret"] < -1]),
+        *problem(where, "returns without end", cell[np.isinf(read["ret"])]),
     ]
     notes = _quotes(table, price)
     if "dlret" in table:
         if format_ == "legacy":
-            problems += _delist(read, table, where)
+            wrong, lost = _delist(read, table, where)
+            problems, notes = problems + wrong, notes + lost
         else:
             notes.append("the column dlret is left aside: CIZ returns hold it already")
     read = read.drop_duplicates()
@@ -87,6 +89,11 @@ def read_crsp(table: pd.DataFrame, where: str) -> Returns:
     monthly = format_ == "CIZ monthly" or (format_ == "legacy" and once_a_month(read))
     layout = f"CRSP legacy {'monthly' if monthly else 'daily'}" if format_ == "legacy" else format_
     return Returns(read, monthly, layout, notes, problems)
+
+
+def as_permno(column: pd.Series[Any]) -> pd.Series[str]:
+    """Read permnos as text; a merge that lost some has made the others 10107.0."""
+    return as_text(column).str.removesuffix(".0")
 
 
 def _format(columns: pd.Index) -> tuple[str, tuple[str, str, str, str]]:
@@ -106,28 +113,34 @@ def _returns(column: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
     return numbers.where(numbers > MISSING_FROM), wrong & ~letter
 
 
-def _delist(read: pd.DataFrame, table: pd.DataFrame, where: str) -> list[str]:
-    """Compound delisting returns into `read`, in place."""
+def _delist(read: pd.DataFrame, table: pd.DataFrame, where: str) -> tuple[list[str], list[str]]:
+    """Compound delisting returns into `read`, in place; give problems and notes."""
     delisting, wrong = _returns(table["dlret"])
+    lost = read["key"][:0]
     if "dlstdt" in table:
         # some merges write the delisting's return beside every day of the company
         until, _ = as_days(table["dlstdt"])
         month = read["day"].dt.to_period("M") == until.dt.to_period("M")
         on_day = read["day"] == until
-        delisting = delisting.where(
-            on_day | (month & ~on_day.groupby(read["key"]).transform("any"))
-        )
+        # where none is of its day (a month's row, or a Saturday), the month's last row has it
+        last = read["day"].where(month).groupby(read["key"]).transform("max") == read["day"]
+        its = on_day | (last & ~on_day.groupby(read["key"]).transform("any"))
+        none = ~its.groupby(read["key"]).transform("any") & (until <= read["day"].max())
+        lost = read["key"][none & delisting.notna()]
+        delisting = delisting.where(its)
     given = pd.DataFrame({"key": read["key"], "day": read["day"]})[delisting.notna()]
     days = given.drop_duplicates().groupby("key").size()
     both = (1 + read["ret"].fillna(0.0)) * (1 + delisting) - 1
     read["ret"] = read["ret"].where(delisting.isna(), both)
     cell = read["key"] + " on " + as_text(table["date"])
     way = "delisting returns on several days of a permno (keep the column dlstdt)"
-    return [
+    problems = [
         *problem(where, "delisting returns that are no numbers", cell[wrong]),
         *problem(where, "delisting returns below -100 %", cell[delisting < -1]),
         *problem(where, way, days.index[days > 1]),
     ]
+    aside = "delisting returns left aside, of permnos without a row in that month"
+    return problems, [f"{aside}: {few(lost)}"] if len(lost) else []
 
 
 def _quotes(table: pd.DataFrame, price: str) -> list[str]:

@@ -43,13 +43,13 @@ def read_volume(path: str | Path) -> pd.DataFrame:
     table = read_table(path)
     long = known_names(table, ("date", "ticker", "volume"))
     if {"date", "ticker", "volume"} <= set(long.columns):
-        cells = long["ticker"] + " on " + as_text(long["date"])
+        long = long.assign(ticker=as_text(long["ticker"]), date=as_text(long["date"]))
+        cells = long["ticker"] + " on " + long["date"]
         twice = problem(where, "volumes given twice", cells[long.duplicated(["date", "ticker"])])
         if twice:
             raise DataError(twice)
-        tickers = as_text(long["ticker"])
         # pivot_table would aggregate and drop what is empty; here each cell occurs once
-        wide = long.assign(ticker=tickers).pivot(index="date", columns="ticker", values="volume")  # noqa: PD010
+        wide = long.pivot(index="date", columns="ticker", values="volume")  # noqa: PD010
         table = wide.rename_axis(columns=None).reset_index()
     return _laid_out(table, where, what="volumes", least=0.0, most=np.inf)
 

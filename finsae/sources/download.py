@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from finsae.checks import DataError
 from finsae.sources.prices import main_unit
-from finsae.store import alone, key, progress, read_parquet, write_json, write_table
+from finsae.store import DAMAGED, alone, key, progress, read_parquet, write_json, write_table
 
 VERSION = 1
+CURRENCY = re.compile(r"([A-Za-z]{3})?")  # names a file
 TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,19}")
 COLUMNS = ["ticker", "date", "close", "currency", "reason", "final"]
 """Of a finished batch: a row per close, and one with a reason per ticker that has none."""
@@ -188,8 +190,11 @@ def _one(source: Source, ticker: str, start: datetime.date, *, end: datetime.dat
         closes, currency = source.closes(ticker, start, end)
     except (NoPricesError, PassingError) as error:
         return _reason(ticker, str(error), final=isinstance(error, NoPricesError))
+    if not CURRENCY.fullmatch(currency.strip()):
+        return _reason(ticker, f"closes in {currency[:20]}, which is no currency", final=False)
     days = pd.DatetimeIndex(closes.index)
-    sound = closes[(closes > 0) & (days >= pd.Timestamp(start)) & (days <= pd.Timestamp(end))]
+    numbers = (closes > 0) & (closes < np.inf)
+    sound = closes[numbers & (days >= pd.Timestamp(start)) & (days <= pd.Timestamp(end))]
     sound = sound[~sound.index.duplicated(keep="last")].sort_index()
     if not len(sound):
         return _reason(ticker, f"no closes from {start} to {end}", final=True)
@@ -211,8 +216,11 @@ def _kept(place: Path) -> pd.DataFrame:
     parts = list[pd.DataFrame]()
     for path in sorted(place.glob("part-*.parquet")):
         try:
-            parts.append(read_parquet(path, COLUMNS).assign(part=path.name))
-        except (OSError, ValueError, KeyError):
+            table = read_parquet(path)
+            if list(table) != COLUMNS or table["date"].dtype.kind != "M":
+                raise ValueError("not the columns of a batch")
+            parts.append(table.assign(part=path.name))
+        except DAMAGED:
             path.unlink()
     if not parts:
         return pd.DataFrame(columns=COLUMNS).astype({"date": "datetime64[ms]", "close": float})

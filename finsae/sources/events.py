@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from finsae.checks import DataError, nearest
-from finsae.sources.tables import as_days
+from finsae.sources.tables import as_days, as_text
 
 PERSISTENT = (
     "spin_off",
@@ -66,6 +66,7 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
             [f'events: no column "{name}"{nearest(name, events.columns)}' for name in missing]
         )
     table = events[list(needed)].copy()
+    table["ticker"], table["kind"] = as_text(table["ticker"]), as_text(table["kind"])
     table["date"], _ = as_days(table["date"])
     table["factor"] = pd.to_numeric(table["factor"], errors="coerce")
     problems = [
@@ -78,11 +79,11 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
             f'events: {len(unread)} dates cannot be read, the first is "{unread.iloc[0]}"'
         )
     scaled = table["kind"].isin([*PERSISTENT, *(k for k, v in SPANS.items() if v == "multiplied")])
-    wrong = table[scaled & ~(table["factor"] > 0)]
+    wrong = table[scaled & ~((table["factor"] > 0) & np.isfinite(table["factor"]))]
     if len(wrong):
         first = wrong.iloc[0]
         problems.append(
-            f"events: {len(wrong)} factors are missing or not positive, "
+            f"events: {len(wrong)} factors are missing or no positive numbers, "
             f"the first is of {first['ticker']} ({first['kind']})"
         )
     if problems:

@@ -12,6 +12,7 @@ import pandas as pd
 from finsae.checks import DataError, nearest
 from finsae.filings import keyed, known_by, of_companies, to_companies
 from finsae.sources.companies import LAG, clean_companies
+from finsae.sources.crsp import as_permno
 from finsae.sources.edgar import is_edgar_corpus, read_edgar_corpus
 from finsae.sources.events import apply_events, check_events
 from finsae.sources.hygiene import repair as repair_prices
@@ -246,10 +247,15 @@ def mend_prices(
     Raises
     ------
     DataError
-        As `read_prices`.
+        As `read_prices`, and if the file has returns and there are no events.
     """
     closes, mender = read_prices(prices, events=events, limits=limits)
-    assert mender is not None
+    if mender is None:
+        where = Path(price_file(prices).path).name
+        raise DataError(
+            f"{where} has returns, which are adjusted already: nothing is to be mended (finsae "
+            f"fetch prices --source files --file {where} writes the closes built from them)"
+        )
     return mender(closes)
 
 
@@ -354,7 +360,7 @@ def _sic_of_the_day(codes: pd.DataFrame, table: pd.DataFrame) -> pd.Series[Any]:
     """Codes in force on the descriptions' dates; by permno where the codes are of permnos."""
     days = table["date"] if "date" in table else pd.Series(pd.NaT, index=table.index)
     if "permno" in table and not set(table.index) & set(codes["ticker"]):
-        days = days.set_axis(as_text(table["permno"]))
+        days = days.set_axis(as_permno(table["permno"]))
     return codes_as_of(codes, days).set_axis(table.index)
 
 
@@ -366,7 +372,7 @@ def _by_company(
     if permnos is None or set(companies.index) & set(closes.columns):
         return closes, monthly
     if "permno" in companies:
-        named = as_text(companies["permno"])
+        named = as_permno(companies["permno"])
     else:
         several = [t for t in companies.index if len(permnos.get(t, ())) > 1]
         if several:

@@ -6,7 +6,9 @@ import contextlib
 import email.utils
 import http.client
 import os
+import re
 import ssl
+import string
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from finsae.checks import DataError
 from finsae.sources.raw import RawCache
@@ -248,8 +250,12 @@ class Client:
             body, target = self._ask(at)
             if target is None:
                 return body
-            at = urljoin(at, target)
-            if _origin(at) != _origin(self.base):
+            try:
+                at = urljoin(at, quote(target, safe=string.punctuation))
+                inside = _origin(at) == _origin(self.base)
+            except ValueError:  # no address at all
+                at, inside = target, False
+            if not inside:
                 raise FetchError(f"{url} redirects to elsewhere ({at[:100]}): not followed")
         raise FetchError(f"{url} redirects more than {MOST_REDIRECTS} times")
 
@@ -306,8 +312,10 @@ class Client:
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:
         """Read and unpack a body within the limits, and see that it is whole."""
+        if response.status != 200:  # of 206, for one, the body is a part
+            raise FetchError(f"{response.url}: status {response.status}", response.status)
         promised = response.headers.get("Content-Length", "")
-        whole = int(promised) if promised.isdigit() else None
+        whole = int(promised[:18]) if re.fullmatch("[0-9]+", promised) else None
         coding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if coding not in ("identity", "", "gzip", "x-gzip"):
             raise FetchError(f"{response.url}: packed as {coding[:20]}, which was not asked for")
@@ -368,8 +376,10 @@ class _Unpacker:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Redirects are looked at before they are followed."""
 
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def http_error_302(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _base(base: str) -> str:

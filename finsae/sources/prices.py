@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from finsae.sources.calendar import spacing, trading_days
-from finsae.sources.crsp import is_crsp, read_crsp
+from finsae.sources.crsp import as_permno, is_crsp, read_crsp
 from finsae.sources.returns import Returns, monthly_log_returns, once_a_month, wealth
 from finsae.sources.stamps import as_stamps, shifted
 from finsae.sources.tables import as_numbers, as_text, known_names, no_column, problem
@@ -25,6 +25,9 @@ NO_DAY = "dates that are empty or not written as 2013-06-30"
 MINOR = {"GBp": "GBP", "GBX": "GBP", "GBx": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS"}
 """Hundredths in which some exchanges quote, and the currency that they are of."""
 UNKNOWN = "unknown"
+BUILT = "returns"
+OLDEST = pd.Timestamp(1700, 1, 1)  # no exchange has a close of before
+AHEAD = pd.Timedelta(days=31)  # a month may be stamped with its last day before that has come
 
 
 class PriceFile(NamedTuple):
@@ -84,11 +87,17 @@ class Market:
     problems: list[str] = field(default_factory=list)
 
     def long(self) -> pd.DataFrame:
-        """Lay out long: ``date, ticker, close`` (and ``currency``), or ``month, ticker, ret``."""
+        """Lay out long: ``date, ticker, close`` (and ``currency``), or ``month, ticker, ret``.
+
+        A column ``built_from`` says of closes that they are an index of wealth built from returns,
+        so that who reads them again knows.
+        """
         if self.monthly is not None:
             simple = pd.DataFrame(np.expm1(self.monthly)).rename_axis("month")
             return _melted(simple, "ret")
         table = _melted(self.closes.rename_axis("date"), "close")
+        if self.returns:
+            table = table.assign(built_from=BUILT)
         return table if self.currency is None else table.assign(currency=self.currency)
 
 
@@ -116,16 +125,24 @@ def clean_prices(
         The market's time zone, for stamps in UTC: "Asia/Tokyo". Without it a day is the one
         written.
     """
-    long = known_names(table, (*LONG, *RETURNS, *ADJUSTED, "currency", "month"))
+    long = known_names(table, (*LONG, *RETURNS, *ADJUSTED, "currency", "month", "built_from"))
+    either = {"ticker", "close"} & set(long.columns)
     if is_crsp(table.columns):
         found = _crsp(table, where)
-    elif len(long.columns) <= MOST_LONG_COLUMNS and {"ticker", "close"} & set(long.columns):
+    elif len(either) == 2 or (either and len(long.columns) <= MOST_LONG_COLUMNS):
         found = _long(long, where, currency=currency, zone=zone)
     else:
         found = _wide(table, where, zone)
-    if found.problems or found.monthly is not None:
-        return found
+    problems = found.problems or _wrong_century(found, where)
+    if problems or found.monthly is not None:
+        return replace(found, problems=problems)
     return _on_trading_days(found, where)
+
+
+def _wrong_century(found: Market, where: str) -> list[str]:
+    days = pd.DatetimeIndex((found.closes if found.monthly is None else found.monthly).index)
+    wrong = days[(days < OLDEST) | (days > pd.Timestamp.now() + AHEAD)]
+    return problem(where, "dates in the future, or before 1700", wrong.strftime("%Y-%m-%d"))
 
 
 def _on_trading_days(found: Market, where: str) -> Market:
@@ -146,7 +163,7 @@ def _crsp(table: pd.DataFrame, where: str) -> Market:
     names = known_names(table, ("permno", "ticker"))
     permnos: dict[str, list[str]] = {}
     if "ticker" in names:
-        pairs = pd.DataFrame({"t": as_text(names["ticker"]), "p": as_text(names["permno"])})
+        pairs = pd.DataFrame({"t": as_text(names["ticker"]), "p": as_permno(names["permno"])})
         pairs = pairs[pairs["t"] != ""].drop_duplicates()
         permnos = {str(ticker): list(mine) for ticker, mine in pairs.groupby("t")["p"]}
     return _from_returns(read, where, permnos)
@@ -197,7 +214,9 @@ def _long(table: pd.DataFrame, where: str, *, currency: str | None, zone: str | 
     ]
     if problems:
         return Market(table, problems=problems)
-    return _from_cells(chosen, where, value=value, months=date == "month")
+    found = _from_cells(chosen, where, value=value, months=date == "month")
+    built = "built_from" in table and bool((as_text(table["built_from"]) == BUILT).all())
+    return replace(found, returns=found.returns or built)
 
 
 def _from_cells(cells: pd.DataFrame, where: str, *, value: str, months: bool) -> Market:

@@ -94,6 +94,7 @@ def read_codes(path: str | Path) -> pd.DataFrame:
     where = Path(path).name
     table = known_names(read_table(path), (*CODE_COLUMNS, *CRSP_COLUMNS))
     if {"permno", "siccd"} <= set(table.columns):
+        table["permno"] = as_text(table["permno"]).str.removesuffix(".0")
         kept = [name for name in table.columns if name not in ("ticker", "sic")]
         table = table[kept].rename(columns={k: v for k, v in CRSP_COLUMNS.items() if k in kept})
         table = table.loc[:, ~table.columns.duplicated()]
@@ -139,15 +140,15 @@ def codes_as_of(codes: pd.DataFrame, days: pd.Series[Any]) -> pd.Series[Any]:
     Series
         Codes of four digits by ticker, None where none was known yet.
     """
-    latest = pd.Timestamp.max.normalize()
+    latest = pd.Timestamp(9999, 12, 31)
     asked = pd.DataFrame(
         {
             "ticker": days.index.astype(str),
-            "day": pd.to_datetime(days.to_numpy()).as_unit("ns").fillna(latest),
+            "day": pd.to_datetime(days.to_numpy()).as_unit("us").fillna(latest),
             "place": range(len(days)),
         }
     )
-    known = codes.assign(date=codes["date"].dt.as_unit("ns"), ticker=codes["ticker"].astype(str))
+    known = codes.assign(date=codes["date"].dt.as_unit("us"), ticker=codes["ticker"].astype(str))
     found = pd.merge_asof(
         asked.sort_values("day", kind="stable"),
         known.sort_values("date", kind="stable"),

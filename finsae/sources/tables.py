@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import os
 import warnings
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +16,22 @@ import pandas as pd
 
 from finsae.checks import DataError, nearest
 from finsae.parts import PARTS, read_parts
-from finsae.store import read_parquet
+from finsae.store import DAMAGED, read_parquet
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 DELIMITERS = ",;\t|"
 MOST_SHOWN = 5
+NO_TEXT = "is not UTF-8 text: save it as CSV UTF-8"
+# Numbers of a file that may write decimals with a comma: 1.234,5. Those with three digits behind
+# the only mark (1,234 and 1.234) may be thousands; the others are sure.
+COMMA = r"\s*-?\d{1,3}(\.?\d{3})*,\d+\s*"
+SURE_COMMA = rf"(?!\s*-?[1-9]\d{{0,2}},\d{{3}}\s*$){COMMA}"
+THOUSANDS = r"\s*-?[1-9]\d{0,2}(\.\d{3})+\s*"
+SURE_POINT = rf"(?!{THOUSANDS}$)\s*-?\d+\.\d+\s*"
+DAY = (
+    r"^(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})|(?P<mm>\d{2})(?P<dd>\d{2}))"
+    r"(?:[T ]\d{1,2}:.*)?$"
+)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -27,8 +41,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ----------
     path : str or Path
         ``.parquet``, or ``.csv`` in UTF-8 (with or without byte order mark) delimited by comma,
-        semicolon, tab or bar. A semicolon file may write decimals with a comma. Or a folder of
-        `finsae.parts.write_parts`.
+        semicolon, tab or bar. A semicolon file may write decimals with a comma, and thousands with
+        a point. Or a folder of `finsae.parts.write_parts`.
 
     Returns
     -------
@@ -62,7 +76,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def _read_parquet(file: Path) -> pd.DataFrame:
     try:
         table = read_parquet(file)
-    except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+    except DAMAGED as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{file.name} cannot be read as parquet ({reason}): copy or make it again"
@@ -84,6 +98,8 @@ def _read_csv(file: Path) -> pd.DataFrame:
             return _read_fields(file)
         if not header.strip():
             raise DataError(f"{file.name} is empty, or begins with an empty line")
+        if "\0" in header:  # UTF-16 without its mark reads as UTF-8 with a zero beside each letter
+            raise DataError(f"{file.name} {NO_TEXT}")
         delimiter = max(DELIMITERS, key=header.count)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -96,7 +112,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
                 index_col=False,
             )
     except UnicodeDecodeError:
-        raise DataError(f"{file.name} is not UTF-8 text: save it as CSV UTF-8") from None
+        raise DataError(f"{file.name} {NO_TEXT}") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         reason = str(error).splitlines()[0].removeprefix("Error tokenizing data. C error: ")
         raise DataError(
@@ -108,7 +124,26 @@ def _read_csv(file: Path) -> pd.DataFrame:
     names = next(csv.reader([header], delimiter=delimiter))
     if len(names) == len(table.columns):
         table.columns = pd.Index(names)
-    return table.apply(_decimal_points) if delimiter == ";" else table
+    if len(table) and table.iloc[-1, -1] == "" and _cut_short(file, len(names), delimiter):
+        raise DataError(
+            f"{file.name} ends in the middle of a row: it is cut short; copy or make it again"
+        )
+    return _decimal_points(table) if delimiter == ";" else table
+
+
+def _cut_short(file: Path, names: int, delimiter: str) -> bool:
+    """Whether the last row has no line end and fewer cells than the header has names."""
+    with file.open("rb") as raw:
+        raw.seek(-1, os.SEEK_END)
+        if raw.read() in (b"\n", b"\r"):
+            return False
+    with (
+        file.open(encoding="utf-8-sig", newline="") as handle,
+        contextlib.suppress(csv.Error),  # a cell longer than that module reads
+    ):
+        (row,) = deque(csv.reader(handle, delimiter=delimiter), maxlen=1)
+        return len(row) < names
+    return False
 
 
 def _read_fields(file: Path) -> pd.DataFrame:
@@ -135,11 +170,22 @@ def _closes_of_fields(table: pd.DataFrame, where: str) -> pd.DataFrame:
     raise DataError(f'{where}: columns of two levels, none of which has "Close"')
 
 
-def _decimal_points(column: pd.Series[str]) -> pd.Series[str]:
-    """Write 1.234,5 as 1234.5, in files that use the comma for nothing else."""
-    comma = column.str.fullmatch(r"\s*-?\d{1,3}(\.?\d{3})*,\d+\s*")
-    points = column.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    return column.mask(comma, points)
+def _decimal_points(table: pd.DataFrame) -> pd.DataFrame:
+    """Write 1.234,5 as 1234.5, in files that use the comma for nothing else.
+
+    A point alone parts thousands (1.234) where the file has decimals with a comma. A column with
+    decimals behind a point is left as it is: a comma in it is of neither kind, and no number.
+    """
+    commas = any(column.str.fullmatch(SURE_COMMA).any() for _, column in table.items())
+
+    def pointed(column: pd.Series[str]) -> pd.Series[str]:
+        if column.str.fullmatch(SURE_POINT).any():
+            return column
+        written = column.str.fullmatch(f"{COMMA}|{THOUSANDS}" if commas else COMMA)
+        points = column.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+        return column.mask(written, points)
+
+    return table.apply(pointed)
 
 
 def as_text(column: pd.Series[Any]) -> pd.Series[str]:
@@ -156,6 +202,10 @@ def as_text(column: pd.Series[Any]) -> pd.Series[str]:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, (list, dict, np.ndarray)):
+        raise DataError(
+            f"a cell holds several values ({str(value)[:60]}): write one text or number"
+        )
     if value is None or value is pd.NaT or value is pd.NA or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -177,8 +227,8 @@ def as_days(column: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
     """Read days, without time and zone; second, which cells hold something that is none.
 
     A day is the one written: an offset from UTC is dropped, not converted, since a close stamped
-    midnight in Tokyo is not the day before. Only year-month-day is read: 03/04/2013 is two days,
-    and a bare year says nothing about when a text was public.
+    midnight in Tokyo is not the day before. Only year-month-day is read: 03/04/2013 is two days, so
+    are 201312 and 2013123, and a bare year says nothing about when a text was public.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         days = column.dt.tz_localize(None).dt.normalize()
@@ -191,8 +241,9 @@ def as_days(column: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
 
 
 def _read_days(text: pd.Series[str]) -> pd.Series[pd.Timestamp]:
-    parts = text.str.extract(r"^(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})(?:[T ]\d{1,2}:.*)?$")
-    iso = parts[0] + "-" + parts[1].str.zfill(2) + "-" + parts[2].str.zfill(2)
+    parts = text.str.extract(DAY)
+    month, day = parts["month"].fillna(parts["mm"]), parts["day"].fillna(parts["dd"])
+    iso = parts["year"] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
     return pd.to_datetime(iso, format="%Y-%m-%d", errors="coerce")
 
 

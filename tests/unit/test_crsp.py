@@ -55,6 +55,21 @@ def test_a_delisting_return_repeated_on_every_row_is_applied_on_its_day_once(rea
         read(without)
 
 
+def test_a_delisting_of_a_saturday_counts_on_the_last_row_of_its_month(read):
+    rows = (
+        "permno,date,ret,prc,dlret,dlstdt\n1,2012-03-01,C,10,-0.5,2012-03-03\n"
+        "1,2012-03-02,0.1,11,-0.5,2012-03-03\n2,2012-03-02,C,5,,\n2,2012-03-05,0,5,,\n2,2012-04-04,0.1,5.5,,\n"
+    )
+    market = read(rows)
+    assert market.closes["1"].dropna().tolist() == pytest.approx([10, 5.5])
+    elsewhere = read(rows.replace("2012-03-03", "2012-04-02"))  # none of its rows is of April
+    assert elsewhere.closes["1"].dropna().tolist() == pytest.approx([10, 11])
+    said = "crsp.csv: delisting returns left aside, of permnos without a row in that month: 1"
+    assert said in elsewhere.notes and said not in market.notes
+    after = read(rows.replace("2012-03-03", "2013-04-02"))  # the file ends before
+    assert said not in after.notes
+
+
 def test_a_loss_of_everything_keeps_a_hundredth(read):
     market = read(
         "permno,date,ret,prc,dlret\n10001,2012-03-01,C,10,\n10001,2012-03-02,0,10,\n"
@@ -161,6 +176,8 @@ def test_what_is_no_return_is_said(read):
         "crsp.csv: returns that are neither numbers nor CRSP's letters: 1 on 2012-03-02",
         "crsp.csv: returns below -100 %: 1 on someday",
     ]
+    with pytest.raises(DataError, match="returns without end: 1 on 2012-03-02"):
+        read("permno,date,ret,prc\n1,2012-03-01,C,20\n1,2012-03-02,inf,22\n")
     with pytest.raises(DataError, match='no column "dlycaldt"'):
         read("permno,date,dlyret\n1,2012-03-01,0.1\n")
 
@@ -187,6 +204,11 @@ def test_companies_find_their_permnos(tmp_path):
     by_ticker = companies(tmp_path, "ticker,description\nBBB,Text.\nAAA,Text.\n")
     assert read_universe(by_ticker, prices).prices.iloc[-1].to_dict() == pytest.approx(
         {"BBB": 6, "AAA": 22}
+    )
+    prices.write_text(CRSP.replace("\n1,", "\n1.0,").replace("\n2,", "\n2.0,"))
+    by_permno.write_text("ticker,description,permno\nX,Text.,2\nY,Text.,1.0\n")
+    assert read_universe(by_permno, prices).prices.iloc[-1].to_dict() == pytest.approx(
+        {"X": 6, "Y": 22}
     )
     keyed = companies(tmp_path, "ticker,description\n1,Text.\n2,Text.\n")
     assert read_universe(keyed, prices).prices.columns.tolist() == ["1", "2"]

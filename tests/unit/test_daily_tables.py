@@ -20,6 +20,16 @@ def test_volumes_long_and_wide_are_the_same(tmp_path):
     pd.testing.assert_frame_equal(read_volume(wide), expected)
 
 
+def test_volumes_of_numbered_tickers_and_given_twice(tmp_path):
+    path = tmp_path / "v.parquet"
+    rows = {"date": ["2015-01-02", "2015-01-05"], "ticker": [700, 700], "volume": [1, 2]}
+    pd.DataFrame(rows).to_parquet(path)
+    assert read_volume(path)["700"].tolist() == [1.0, 2.0]
+    pd.DataFrame(rows | {"ticker": ["A", " A"], "date": ["2015-01-02"] * 2}).to_parquet(path)
+    with pytest.raises(DataError, match="volumes given twice: A on 2015-01-02"):
+        read_volume(path)
+
+
 def test_factors_are_read_from_parquet_with_dates_in_the_index(tmp_path):
     table = pd.DataFrame({"SMB": [0.01, -0.002]}, index=DAYS)
     table.to_parquet(tmp_path / "factors.parquet")

@@ -1,9 +1,11 @@
 """Yahoo, through yfinance itself, and Stooq, against a server over TLS with real faults."""
 
+import base64
 import datetime
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -426,6 +428,23 @@ def test_a_batch_with_another_number_in_it_is_fetched_again(stooqs, tmp_path):
     pd.testing.assert_frame_equal(found.closes, before.closes)
 
 
+@pytest.mark.parametrize(
+    ("sound", "damaged"),
+    [(b"datetime64[ms]", b"datetime64[mr]"), (b'"name": "close"', b'"name": "clowe"'),
+     (b'"name": "date"', b'"name": "bate"')],
+)  # fmt: skip
+def test_a_batch_whose_columns_are_damaged_is_fetched_again(stooqs, tmp_path, sound, damaged):
+    before = fetch(stooqs(), ["A", "B"], tmp_path)
+    (part,) = (tmp_path / "kept").rglob("part-000001.parquet")
+    raw = part.read_bytes()
+    schema = max(re.findall(rb"[A-Za-z0-9+/=]{400,}", raw), key=len)  # in base64
+    changed = base64.b64decode(schema).replace(sound, damaged)
+    part.write_bytes(raw.replace(schema, base64.b64encode(changed)))
+    found = fetch(stooqs(), ["A", "B"], tmp_path)
+    assert found.asked == 2
+    pd.testing.assert_frame_equal(found.closes, before.closes)
+
+
 class Planned:
     """A source that answers from a list."""
 
@@ -443,13 +462,30 @@ def test_what_a_service_sends_is_put_in_order(tmp_path):
     source = Planned(
         {
             "A": (["2012-01-04", "2012-01-03", "2012-01-04", "2011-12-30"], [5, 3, 6, 1]),
-            "B": (["2012-01-03", "2012-01-04"], [0, np.nan]),
+            "B": (["2012-01-03", "2012-01-04"], [0, np.inf]),
         }
     )
     found = fetch(source, ["A", "B", "A"], tmp_path)
     expected = {pd.Timestamp("2012-01-03"): 3.0, pd.Timestamp("2012-01-04"): 6.0}
     assert series(found, "A").to_dict() == expected
     assert found.failed == {"B": "no closes from 2012-01-02 to 2012-01-10"}
+
+
+def test_a_currency_that_is_none_names_no_file(tmp_path):
+    class Paid(Planned):
+        def closes(self, ticker, start, end):
+            days, values, money = self.answers[ticker]
+            return pd.Series(values, index=pd.DatetimeIndex(days), dtype=float), money
+
+    odd = dict(zip("ABCD", ["../../x", "US/D", "USD\x1b[2J", "D" * 400], strict=True))
+    money = {**odd, "E": "EUR", "F": "USD", "G": ""}
+    source = Paid({ticker: (["2012-01-03"], [3.0], paid) for ticker, paid in money.items()})
+    found = fetch(source, list(money), tmp_path)
+    assert found.again == list(odd) == list(found.failed)
+    for reason in found.failed.values():
+        assert "which is no currency" in reason and reason.isprintable()
+    files = write_prices(found, tmp_path / "p.parquet")
+    assert [file.name for file in files] == [f"p.{c}.parquet" for c in ("EUR", "USD", "unknown")]
 
 
 def test_without_an_end_the_first_runs_day_holds_until_it_is_finished(tmp_path, monkeypatch):

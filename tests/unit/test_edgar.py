@@ -155,6 +155,34 @@ def test_a_page_of_excuses_is_not_kept(site, tmp_path):
     assert row["description"] == NEW.truth
 
 
+def test_a_page_of_excuses_is_no_header_and_no_submission(site, tmp_path):
+    excuse = Reply(200, b"<html><p>We are being maintained.</p></html>")
+    header = next(p for p in site.pages if "24000002" in p and p.endswith("-headers.html"))
+    whole = "/Archives/edgar/data/320193/0000320193-98-000007.txt"
+    site.faults |= {header: [excuse], whole: [excuse]}
+    rows = fetch(edgar(site, tmp_path), ["ACME"], (1998, 2024))
+    assert [row["flags"] for row in rows] == ["missing", "", "missing"]
+    rows = fetch(edgar(site, tmp_path), ["ACME"], (1998, 2024))
+    assert [row["sic"] for row in rows] == ["3570", "0111", "3571"]
+    assert {(row["flags"], row["sic_source"]) for row in rows} == {("", "filing")}
+
+
+def test_days_and_moments_that_are_none_date_no_filing():
+    columns = {
+        "accessionNumber": ["0000000001-10-000001", "0000000001-10-000002"],
+        "form": ["10-K", "10-K"],
+        "filingDate": ["2010-02-30", "2010-03-01"],
+        "acceptanceDateTime": ["2010-03-01T10:00:00.000Z", "soon"],
+        "primaryDocument": ["a.htm", "a.htm"],
+    }
+    (filing,) = read_filings(columns, ACME)
+    assert (filing.filed, filing.accepted) == ("2010-03-01", "")
+    page = header_page(FILINGS[0], ACME).decode()
+    assert read_header(page, ACME).accepted == "2024-02-02T18:08:21"
+    for stamp in ("99999999999999", "20240231080000", "99990101000000"):
+        assert read_header(page.replace("20240202180821", stamp), ACME).accepted is None
+
+
 def test_a_page_of_filings_without_its_days_is_read(site, tmp_path):
     path = f"/submissions/CIK{ACME}.json"
     content = json.loads(site.pages[path])

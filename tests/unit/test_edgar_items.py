@@ -183,6 +183,16 @@ def test_json_lines_and_lists(tmp_path):
     assert read_edgar_corpus(tmp_path / "a.jsonl").equals(read_edgar_corpus(tmp_path / "b.json"))
 
 
+def test_a_group_is_no_code_and_nothing_is_no_company(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([crawled("1", "2020-01-02", Writer(4).truth, sic=28.0)]))
+    with pytest.raises(DataError, match=r"sic is not a code of up to four digits \(28"):
+        read_universe(path)
+    path.write_text(json.dumps([crawled("000", "2020-01-02", Writer(4).truth)]))
+    with pytest.raises(DataError, match="no cik, year or item 1"):
+        read_universe(path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [("{", "cannot be read as JSON"), ("3", "holds something that is no filing"),

@@ -296,3 +296,109 @@ def test_labels_that_cannot_be_used(write):
     assert "two labels: A" in problems(read_labels, write("l.csv", "ticker,label\nA,1\nA,2\n"))[0]
     assert "no company" in problems(read_labels, write("l.csv", "ticker,label\nA,\n"))[0]
     assert "no year" in problems(read_labels, write("l.csv", "ticker,label,year\nA,1,x\n"))[0]
+
+
+# Cells that could be two things ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("day", ["201312", "2013123", "2013-0630", "130630"])
+def test_a_day_that_could_be_two_is_none(write, day):
+    path = write("c.csv", f"ticker,date,description\nA,{day},Text.\n")
+    assert problems(read_universe, path) == [
+        f"c.csv: rows whose date is not written as 2013-06-30 ({day}): 1"
+    ]
+
+
+def test_points_part_thousands_where_commas_are_decimals(write):
+    rows = "2013-01-02;999,50;1.001\n2013-01-03;1.234;1.002\n2013-01-04;1.234,5;1.003.004\n"
+    closes = read_prices(write("p.csv", "date;A;B\n" + rows), repair=False)[0]
+    assert closes["A"].tolist() == [999.5, 1234.0, 1234.5]
+    assert closes["B"].tolist() == [1001.0, 1002.0, 1_003_004.0]
+    plain = "date;A\n2013-01-02;1.234\n2013-01-03;1.250\n"  # nothing says that these are thousands
+    assert read_prices(write("p.csv", plain), repair=False)[0]["A"].tolist() == [1.234, 1.25]
+    both = "date;A\n2013-01-02;999.50\n2013-01-03;1,234\n"
+    assert problems(read_prices, write("p.csv", both)) == [
+        "p.csv: closes that are not numbers: A on 2013-01-03"
+    ]
+
+
+def test_a_file_that_is_cut_short_is_said(write):
+    cut = PRICES[: PRICES.rindex(",")]
+    assert problems(read_prices, write("p.csv", cut)) == [
+        "p.csv ends in the middle of a row: it is cut short; copy or make it again"
+    ]
+    for whole in (PRICES.rstrip(), PRICES.rstrip() + "\n2013-01-07,12,", cut + "\n"):
+        assert len(read_prices(write("p.csv", whole))[0]) >= 3
+
+
+def test_text_of_two_bytes_a_letter_is_said(write):
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        found = problems(read_prices, write("p.csv", PRICES.encode(encoding)))
+        assert found == ["p.csv is not UTF-8 text: save it as CSV UTF-8"]
+
+
+def test_closes_of_another_century_are_said(write):
+    found = problems(read_prices, write("p.csv", PRICES + "2199-01-03,1,1\n0013-01-08,1,1\n"))
+    assert found == ["p.csv: dates in the future, or before 1700: 0013-01-08, 2199-01-03"]
+
+
+def test_a_long_file_of_many_columns_is_long(write):
+    others = [f"x{n}" for n in range(12)]
+    header = ",".join(["date", "ticker", "close", *others])
+    rows = "\n".join(",".join([f"2013-01-0{n}", "A", str(n), *others]) for n in (2, 3, 4))
+    closes = read_prices(write("p.csv", f"{header}\n{rows}\n"), repair=False)[0]
+    assert closes["A"].tolist() == [2.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize("none", ["0", "0000000000", "", "n/a"])
+def test_companies_without_a_number_stay_apart(write, none):
+    header = "ticker,cik,date,description\n"
+    rows = f"A,{none},2010-01-01,a\nB,{none},2011-01-01,b\nA,{none},2012-01-01,c\n"
+    universe = read_universe(write("c.csv", header + rows))
+    assert universe.companies["description"].to_dict() == {"A": "c", "B": "b"}
+
+
+def test_what_is_no_number_of_a_company_is_said(write):
+    header = "ticker,cik,date,description\n"
+    rows = "A,1.67E+06,2010-01-01,a\nB,-99,2011-01-01,b\nC,CIK0000320193,2010-01-01,c\n"
+    (said,) = problems(read_universe, write("c.csv", header + rows))
+    assert "cik is no number of up to ten digits (leave it empty" in said
+    assert said.endswith("(1.67E+06, -99): 1, 2")
+    same = "A,CIK0000320193,2010-01-01,a\nA,320193.0,2011-01-01,b\nB,7,2010-01-01,c\n"
+    companies = read_universe(write("c.csv", header + same)).companies
+    assert companies["cik"].to_dict() == {"A": "0000320193", "B": "0000000007"}
+
+
+def test_days_of_no_time_crash_nothing(write):
+    header = "ticker,sic,sic_date,date,description\n"
+    rows = "A,2834,9999-12-31,2010-01-01,a\nA,2835,0001-01-01,2010-01-01,a\n"
+    assert read_universe(write("c.csv", header + rows)).companies["sic"].tolist() == ["2835"]
+    codes = write("s.csv", "ticker,date,sic\nAAA,0001-01-01,2834\nAAA,9999-12-31,2835\n")
+    assert read_universe(write("c.csv", COMPANIES), codes=codes).companies["sic"]["AAA"] == "2835"
+
+
+def test_no_filing_counts_before_it_is_accepted(write):
+    path = write("c.csv", "ticker,filed,description\nA,2010-03-01,Text.\n")
+    assert problems(read_universe, path, lag=-1) == [
+        "lag -1: a filing cannot count before it is accepted; choose 0 or more"
+    ]
+    assert str(read_universe(path, lag=0).companies.loc["A", "date"].date()) == "2010-03-01"
+
+
+def test_a_cell_of_several_values_is_said(tmp_path):
+    path = tmp_path / "c.parquet"
+    pd.DataFrame({"ticker": ["A"], "description": [["a", "b"]]}).to_parquet(path)
+    assert "holds several values" in problems(read_universe, path)[0]
+    table = {"ticker": ["A"], "description": ["a"], "tags": [["x", "y"]], "sic": [2834]}
+    pd.DataFrame(table | {"sic_date": ["2010-01-01"]}).to_parquet(path)
+    assert read_universe(path).companies["sic"].tolist() == ["2834"]
+
+
+def test_events_of_numbered_tickers_count_and_endless_factors_do_not(write, tmp_path):
+    prices = write("p.csv", PRICES.replace("AAA", "700"))
+    event = {"ticker": [700], "date": ["2013-01-04"], "kind": ["spin_off "], "factor": [2.0]}
+    pd.DataFrame(event).to_parquet(tmp_path / "e.parquet")
+    closes, mender = read_prices(prices, events=tmp_path / "e.parquet")
+    assert mender(closes)[0]["700"].tolist() == [5.0, 5.25, 11.0]
+    pd.DataFrame(event | {"factor": [np.inf]}).to_parquet(tmp_path / "e.parquet")
+    assert "no positive numbers" in problems(read_prices, prices, events=tmp_path / "e.parquet")[0]

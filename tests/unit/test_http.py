@@ -167,6 +167,34 @@ def test_what_a_server_says_commands_no_terminal(https, client):
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("/caf\xe9", "caf%C3%A9: status 404"), ("/a b", "a%20b: status 404"),
+     ("https://[bad", "redirects to elsewhere"), ("https://localhost:port/", "to elsewhere")],
+)  # fmt: skip
+def test_a_redirect_that_is_no_address_crashes_nothing(https, client, target, said):
+    https.pages["/a"] = Reply(302, headers={"Location": target})
+    with pytest.raises(FetchError, match=said):
+        client.get("a")
+
+
+@pytest.mark.parametrize("length", ["9" * 30, "9" * 5_000])
+def test_a_length_that_no_body_has_is_truncated(https, client, length):
+    https.pages["/a"] = Reply(200, b"part", {"Content-Length": length})
+    with pytest.raises(FetchError, match="truncated"):
+        client.get("a")
+    https.pages["/b"] = Reply(200, b"whole", {"Content-Length": "\xb2"})
+    assert client.get("b") == b"whole"
+
+
+def test_a_part_is_not_kept_for_the_whole(https, client):
+    https.pages["/a"] = Reply(206, b"part", {"Content-Range": "bytes 0-3/100"})
+    with pytest.raises(FetchError, match="status 206"):
+        client.get("a")
+    https.pages["/a"] = b"the whole"
+    assert client.get("a") == b"the whole"
+
+
 def test_redirects_come_to_an_end(https, client):
     https.pages["/a"] = Reply(302, headers={"Location": "/a"})
     with pytest.raises(FetchError, match="redirects more than"):

@@ -152,6 +152,19 @@ def test_what_is_written_long_reads_the_same(write, tmp_path, layout):
     )
 
 
+def test_closes_built_from_returns_are_not_mended_when_they_are_read_again(write, tmp_path):
+    days = pd.bdate_range("2012-01-02", periods=80)
+    moves = np.random.default_rng(0).normal(0, 0.005, 80)
+    moves[40] = -0.5  # exactly a split's ratio
+    rows = [f"{day:%Y-%m-%d},A,{move:.6f}" for day, move in zip(days, moves, strict=True)]
+    path = write("date,ticker,ret\n" + "\n".join(rows) + "\n")
+    open_prices(path).market.long().to_parquet(tmp_path / "again.parquet")
+    again = open_prices(tmp_path / "again.parquet")
+    assert again.market.returns and again.mender is None
+    with pytest.raises(DataError, match=r"p.csv has returns, .*: nothing is to be mended"):
+        mend_prices(path)
+
+
 # What yfinance saves ------------------------------------------------------------------------------
 
 

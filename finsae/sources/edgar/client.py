@@ -162,16 +162,18 @@ class Edgar:
             inside = f"{folder}/{filing.accession.replace('-', '')}"
             try:
                 text = _read(self.www, f"{inside}/{filing.document}", _text)
-                return text, self._header(f"{inside}/{filing.accession}", filing.cik)
+                return text, self._header(f"{inside}/{filing.accession}", filing)
             except FetchError as error:
                 if error.status != 404:
                     raise
-        whole = _read(self.www, f"{folder}/{filing.accession}.txt", _text)
+        own = partial(_text_of, filing.accession)
+        whole = _read(self.www, f"{folder}/{filing.accession}.txt", own)
         return main_document(whole, filing.form), read_header(whole, filing.cik)
 
-    def _header(self, path: str, cik: str) -> Header:
+    def _header(self, path: str, filing: Filing) -> Header:
+        own = partial(_text_of, filing.accession)
         try:
-            return read_header(_read(self.www, f"{path}-index-headers.html", _text), cik)
+            return read_header(_read(self.www, f"{path}-index-headers.html", own), filing.cik)
         except FetchError as error:
             if error.status != 404:
                 raise
@@ -194,6 +196,14 @@ def _text(raw: bytes) -> str:
     if not raw.strip():
         raise FetchError("an empty answer")
     return decode(raw)
+
+
+def _text_of(accession: str, raw: bytes) -> str:
+    """Read what EDGAR writes about a filing, which names it; a page of excuses does not."""
+    text = _text(raw)
+    if accession not in text:
+        raise FetchError(f"a page that does not name the filing {accession}")
+    return text
 
 
 def _since(last_year: int) -> datetime:

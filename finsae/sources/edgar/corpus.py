@@ -143,11 +143,12 @@ def _row(record: Mapping[str, Any]) -> dict[str, str | None] | None:
     year = re.match(r"(?:19|20)\d{2}", known["year"] or (named.group(2) if named else ""))
     last = f"{year.group()}-12-31" if year else None
     date = day.group() if day else last
-    if item is None or date is None or not re.fullmatch(r"\d{1,10}(\.0)?", cik):
+    if item is None or date is None or not re.fullmatch(r"0*[1-9]\d{0,9}(\.0)?", cik):
         return None
     cik = cik.removesuffix(".0").zfill(10)
     business = clean_business(_text(lower[item]))
-    sic = four_digits((known["sic"] or "").removesuffix(".0"))
+    # what is no code stays, so that who reads the companies is told
+    sic = four_digits(known["sic"]) or known["sic"]
     return {
         "ticker": known["ticker"] or f"CIK{cik}",
         "cik": cik,

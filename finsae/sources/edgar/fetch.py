@@ -79,7 +79,7 @@ def find_companies(tickers: Sequence[str], known: Mapping[str, str]) -> list[Wan
 
 
 def _is_cik(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 10
+    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) > 0
 
 
 def read_wanted(path: str | Path, known: Mapping[str, str]) -> tuple[list[Wanted], list[str]]:
@@ -105,6 +105,7 @@ def read_wanted(path: str | Path, known: Mapping[str, str]) -> tuple[list[Wanted
         raise DataError(f'"{path}" has neither a column "cik" nor a column "ticker"')
     empty = pd.Series("", index=table.index)
     ciks = as_text(table["cik"]).str.removesuffix(".0") if "cik" in table else empty
+    ciks = ciks.str.upper().str.removeprefix("CIK")
     tickers = as_text(table["ticker"]) if "ticker" in table else empty
     found: dict[str, Wanted] = {}
     unknown = []
@@ -196,7 +197,7 @@ def _row(edgar: Edgar, company: Company, filing: Filing) -> dict[str, str | None
         document, header = None, Header(None, None, None)
     missing = Business("", ("missing",))
     text, flags = missing if document is None else extract_business(document, filing.form)
-    accepted = header.accepted or filing.accepted.removesuffix("Z").split(".")[0] or None
+    accepted = header.accepted or filing.accepted[:19] or None
     # What EDGAR accepts in the evening is public on the next day, which is its filing date.
     date = max(filing.filed, (accepted or filing.filed)[:10])
     return {

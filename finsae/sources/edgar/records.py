@@ -5,15 +5,20 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from finsae.checks import DataError
+from finsae.sources.sic import as_sic
 from finsae.store import parse_json
 
 ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
 DOCUMENT = re.compile(r"[A-Za-z0-9_][\w.\-]{0,200}", re.ASCII)
 PAGE = re.compile(r"CIK\d{10}-submissions-\d{3,4}\.json")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+ENDLESS = 2200  # a year that no filing is of
 HEADER = 200_000  # characters of a filing in which its header is
 CIK = re.compile(r"(?:<CIK>|CENTRAL INDEX KEY:)[ \t]*(\d{1,10})")
 NAME = re.compile(r"(?:<CONFORMED-NAME>|COMPANY CONFORMED NAME:)[ \t]*([^\n<]{1,200})")
@@ -187,9 +192,9 @@ def read_company(raw: bytes, cik: str) -> Company:
 
 
 def four_digits(code: object) -> str | None:
-    """Write a SIC as text of four digits; None for what is none."""
-    text = str(code or "").strip()
-    return text.zfill(4) if re.fullmatch(r"\d{1,4}", text, re.ASCII) and int(text) else None
+    """Write a SIC as text of four digits; None for what is none, a group ("28") included."""
+    found: str | None = as_sic(pd.Series([str(code or "")], dtype=str)).sic.iloc[0]
+    return found
 
 
 def _list(value: object) -> list[Any]:
@@ -228,10 +233,18 @@ def read_filings(table: object, cik: str) -> list[Filing]:
     found = []
     for row in zip(*full, strict=True):
         accession, form, filed, accepted, document = (str(cell or "") for cell in row)
-        if ACCESSION.fullmatch(accession) and DAY.fullmatch(filed):
+        if ACCESSION.fullmatch(accession) and DAY.fullmatch(filed) and _is_moment(filed):
             plain = document if DOCUMENT.fullmatch(document) and ".." not in document else ""
-            found.append(Filing(cik, accession, form[:20], filed, accepted[:30], plain))
+            when = accepted if _is_moment(accepted) else ""
+            found.append(Filing(cik, accession, form[:20], filed, when, plain))
     return found
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).year < ENDLESS
+    except ValueError:
+        return False
 
 
 def read_header(text: str, cik: str) -> Header:
@@ -258,7 +271,9 @@ def read_header(text: str, cik: str) -> Header:
 def _moment(stamp: str | None) -> str | None:
     if stamp is None:
         return None
-    return f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[8:10]}:{stamp[10:12]}:{stamp[12:]}"
+    day, time = (stamp[:4], stamp[4:6], stamp[6:8]), (stamp[8:10], stamp[10:12], stamp[12:])
+    moment = f"{'-'.join(day)}T{':'.join(time)}"
+    return moment if _is_moment(moment) else None
 
 
 def main_document(text: str, form: str) -> str:
