@@ -30,7 +30,8 @@ def differences(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     several resamplings were made, the first, which is the headline.
     """
     rows = scores[(scores["metric"] == metric) & _paired(scores)]
-    rows = rows[rows["interval"] == rows["interval"].iloc[0]] if len(rows) else rows
+    kinds = rows["interval"].fillna("")
+    rows = rows[kinds == kinds.iloc[0]] if len(rows) else rows
     order = {method: i for i, method in enumerate(in_order([*rows["method"], *rows["versus"]]))}
     rows = rows.sort_values(["method", "versus"], key=lambda names: names.map(order), kind="stable")
     pairs = [frozenset(pair) for pair in zip(rows["method"], rows["versus"], strict=True)]

@@ -37,6 +37,8 @@ QUESTIONS = {
 }
 """Metrics that the summary asks about, the headline first."""
 HEDGE = Question("Best hedge", "{} % of the median company's later variance removed", 1)
+DRAWN = "draws"
+"""Kind of interval that says how far draws of chance lie apart, not how sure an estimate is."""
 MEANING = (
     "Peer R² is the share of a month's differences between companies' returns, after the cut, that "
     "the average return of each company's {} explains: 0 is nothing, 1 all."
@@ -230,9 +232,10 @@ def _pairs_lines(scores: pd.DataFrame) -> list[str]:
 
 
 def _sharpe_lines(rows: list[dict[str, Any]]) -> list[str]:
-    listing = "; ".join(f"{label(row['method'])} {interval(row, digits=2)}" for row in rows)
-    gains = [label(row["method"]) for row in rows if separated(row) and row["value"] > 0]
-    losses = [label(row["method"]) for row in rows if separated(row) and row["value"] < 0]
+    listing = "; ".join(f"{label(row['method'])} {_sharpe(row)}" for row in rows)
+    apart = [row for row in rows if separated(row) and row["interval"] != DRAWN]
+    gains = [label(row["method"]) for row in apart if row["value"] > 0]
+    losses = [label(row["method"]) for row in apart if row["value"] < 0]
     verdicts = [f"above 0 after costs: {', '.join(gains) or 'none'}"]
     verdicts += [f"below 0: {', '.join(losses)}"] if losses else []
     bare = [label(row["method"]) for row in rows if not has_interval(row)]
@@ -241,6 +244,14 @@ def _sharpe_lines(rows: list[dict[str, Any]]) -> list[str]:
         f"Trading the pairs, Sharpe ratio separated {'; '.join(verdicts)}.{claim}",
         f"Sharpe ratios after costs: {listing}.",
     ]
+
+
+def _sharpe(row: Mapping[str, Any]) -> str:
+    """Write a Sharpe ratio; the spread of random draws is no interval of an estimate."""
+    if row["interval"] != DRAWN or not has_interval(row):
+        return interval(row, digits=2)
+    ends = f"{row['low']:z.2f} to {row['high']:z.2f}"
+    return f"{row['value']:z.2f} (the middle 95 % of its draws: {ends})"
 
 
 def _difference_line(row: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ def lines(*rows, **facts):
 
 SAE = row("sae", 0.43, 0.40, 0.46)
 TFIDF = row("tfidf", 0.42, 0.39, 0.45)
+DRAWS = {"interval": "draws"}
 
 
 def r2(method, value, low, high, versus=""):
@@ -182,3 +183,16 @@ def test_interval_shows_what_is_there():
     assert interval(row("sae", 0.5, np.nan, np.nan), digits=1) == "0.5"
     assert interval(row("sae", -0.001, -0.5, 0.5), digits=1) == "0.0 [-0.5, 0.5]"
     assert interval(row("sae", None, None, None)) == "not available"
+
+
+def test_the_spread_of_random_draws_is_no_interval_of_an_estimate():
+    chance = row("placebo", -0.5, -0.9, -0.1, metric="sharpe_net")
+    found = lines(SAE, row("sae", -0.6, -1.0, -0.2, metric="sharpe_net"), {**chance, **DRAWS})
+    words = " ".join(found)
+    assert "above 0 after costs: none; below 0: SAE." in words
+    assert "Random pairs -0.50 (the middle 95 % of its draws: -0.90 to -0.10)" in words
+
+
+def test_differences_without_a_named_resampling_are_kept():
+    bare = pd.DataFrame([row("sae", 0.05, np.nan, np.nan, versus="sic")]).assign(interval=None)
+    assert len(differences(bare, "peer_correlation")) == 1
