@@ -23,7 +23,6 @@ from finsae.sae.groups import layer_distances, saving, table
 from finsae.sae.job import split
 from finsae.sae.run import fit_together
 
-
 COMMAND = "python tests/benchmarks/group_sae.py --activations FOLDER --out reports/benchmarks"
 
 
