@@ -19,14 +19,16 @@ from finsae.report.summary import (
     levels,
     records,
     separated,
+    with_p,
 )
 from finsae.report.verdict import QUESTIONS, standings, summary_lines
 from finsae.result import Result
 
 RULE = (
     "Two methods are said to differ only where the interval of their paired difference leaves out "
-    "0. Brackets are 95 % intervals, each for itself; p is adjusted for reading all differences at "
-    "once (Romano and Wolf)."
+    "0, and the best is said to lead only where p is at most 0.05 too. Brackets are 95 % "
+    "intervals, each for itself; p is adjusted for reading all differences at once (Romano and "
+    "Wolf)."
 )
 
 
@@ -41,8 +43,7 @@ def summary(result: Result) -> Section:
 
 def _standings(scores: pd.DataFrame, metric: str) -> list[Part]:
     """Tabulate who is best and who is not separated from the best; nothing without differences."""
-    adjusted = scores[scores["metric"] == f"{metric}_adjusted_p"]
-    found = standings(levels(scores, metric), differences(scores, metric), adjusted)
+    found = standings(levels(scores, metric), with_p(scores, metric))
     if found.empty:
         return []
     digits, best = PEERS[metric].digits, label(found["method"].iloc[0])
