@@ -20,7 +20,7 @@ from finsae.report.companies import cards
 from finsae.report.findings import score_table, scored
 from finsae.report.health import THESE, TRAINING, densities, measures
 from finsae.report.html import SECTIONS as SECTION_MAKERS
-from finsae.report.pair import evidence
+from finsae.report.pair import evidence, pair
 from finsae.result import SCORE_COLUMNS, Result
 
 SECTIONS = [
@@ -254,6 +254,17 @@ def test_limits_say_what_this_run_paid_and_how_it_chose(run):
     free = limits(borrow_bps=0.0, selector="fdr")
     assert "the cost of borrowing shares, taxes" in free
     assert "Pairs are traded whether or not" not in free and "{}" not in free + paid
+
+
+def test_pairs_are_said_to_differ_in_industry_only_where_their_codes_do(run):
+    said = "whose industry codes (SIC major groups) differ"
+    companies = run.tables["companies"]
+    pairs = run.tables["explained"][["a", "b"]].drop_duplicates()
+    codes = dict.fromkeys(pairs["a"], "1000") | dict.fromkeys(pairs["b"], "2000")
+    known = companies.assign(sic=companies["ticker"].map(codes))
+    for table, told in ((known, True), (companies.assign(sic=None), False)):
+        shown = replace(run, tables={**run.tables, "companies": table})
+        assert (said in pair(shown).parts[0].lines[0]) is told
 
 
 def test_the_n_of_a_table_is_of_companies_and_other_n_are_named():
