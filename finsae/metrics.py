@@ -36,7 +36,9 @@ PEERS: dict[str, Metric] = {
         "Worst decile", "the same for the company that a tenth of all companies fall below"
     ),
     "peer_correlation_placebo_p": Metric(
-        "Placebo p", "share of random renamings of the companies whose peers do at least as well"
+        "Placebo p",
+        "share of random renamings of the companies whose peers do at least as well",
+        counted="renamings",
     ),
     "peer_residual_correlation": Metric(
         "Residual correlation",
@@ -57,6 +59,7 @@ PEERS: dict[str, Metric] = {
         "Lift inside industry",
         "mean correlation with the nearest peers inside the own major group, less that with all "
         "others of the group",
+        counted="companies with others in their group",
     ),
 }
 
@@ -65,9 +68,10 @@ CLUSTERS: dict[str, Metric] = {
         "Mean correlation (MC)",
         "mean correlation inside each cluster, averaged over clusters of whatever size, the "
         "paper's measure; many tiny clusters flatter it",
+        counted="clusters",
     ),
     "pair_weighted": Metric(
-        "Pair-weighted", "mean correlation over all pairs that share a cluster"
+        "Pair-weighted", "mean correlation over all pairs that share a cluster", counted="pairs"
     ),
     "coverage_adjusted": Metric(
         "Coverage-adjusted",
@@ -83,8 +87,10 @@ MONEY: dict[str, Metric] = {
     "sharpe_net": Metric(
         "Net Sharpe",
         "mean over standard deviation of daily returns after costs, times the root of 252; idle "
-        "days count, and a method without trades has none",
+        "days count, and a method without trades has none; brackets of random pairs hold the "
+        "middle 95 % of their draws, all others a bootstrap interval",
         2,
+        counted="days",
     ),
     "sharpe_gross": Metric("Gross Sharpe", "the same before costs", 2),
     "return_annual": Metric(
@@ -95,7 +101,7 @@ MONEY: dict[str, Metric] = {
     ),
     "placebo_percentile": Metric(
         "Above random, %",
-        "share of 100 draws of random pairs with a lower net Sharpe ratio",
+        "share of the draws of random pairs (100 by default) with a lower net Sharpe ratio",
         0,
         100,
     ),
@@ -175,8 +181,8 @@ def interval(row: Mapping[str, Any], *, signed: bool = False, digits: int = 3) -
     if not known(row["value"]):
         return "not available"
     form = f"{'+' if signed else ''}z.{digits}f"  # z: what rounds to nothing has no sign
-    value, low, high = (f"{row[name]:{form}}" for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]" if has_interval(row) else value
+    value = f"{row['value']:{form}}"
+    return f"{value} [{row['low']:{form}}, {row['high']:{form}}]" if has_interval(row) else value
 
 
 def has_interval(row: Mapping[str, Any]) -> bool:

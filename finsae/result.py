@@ -13,7 +13,7 @@ from finsae.artefact import SEAL, check_seal, reading, replacing, seal
 from finsae.checks import DataError
 from finsae.markup import Cell, Grid, Shown, View
 from finsae.methods import in_order, label
-from finsae.metrics import METRICS, Metric, interval
+from finsae.metrics import METRICS, Metric, interval, known
 from finsae.store import alone, parse_json, plain, write_json, write_table
 
 SCORE_COLUMNS = ("method", "metric", "value", "low", "high", "n", "interval", "versus")
@@ -111,7 +111,7 @@ class Result(Shown):
             mine = paired[paired["method"] == first]
             words = {"head": f"{label(first)} minus", "caption": "Paired differences"}
             grids.append(_grid(mine, "versus", **words))
-            lines.append("A difference whose interval covers 0 is no difference.")
+            lines.append("A difference whose interval covers 0 does not tell two methods apart.")
         return View(lines, grids)
 
     @classmethod
@@ -174,7 +174,8 @@ def _metric(name: str) -> Metric:
 
 def _written(row: Mapping[Any, Any], *, signed: bool = False) -> Cell:
     metric = _metric(str(row["metric"]))
-    scaled = {end: row[end] * metric.scale for end in ("value", "low", "high")}
+    ends = {end: row[end] for end in ("value", "low", "high")}
+    scaled = {end: value * metric.scale if known(value) else value for end, value in ends.items()}
     return Cell(interval(scaled, signed=signed, digits=metric.digits), number=True)
 
 

@@ -38,6 +38,8 @@ def bounds(
     pair-weighted 0.97 to 0.99. Where the common shocks have heavy tails (t with five degrees of
     freedom, changing volatility) 48 months hold too few of the large ones: differences 0.90 to
     0.98, levels 0.85.
+    Of peer R-squared, in 200 markets of the first kind: levels and differences 0.96 to 1.00 (Newey
+    and West's, which take the companies as given, 0.86 to 0.90).
     Unadjusted percentiles lie 0.01 to 0.02 lower, basic intervals lower still.
 
     In clusters and in the population a pair weighs the product of its companies' weights, as there

@@ -175,6 +175,8 @@ def newey_west(difference: Sequence[float] | FloatArray) -> tuple[float, float, 
     Returns
     -------
     mean, low, high : float
+        Of one month alone there is no interval. The companies count as given: for companies drawn
+        anew the interval is too narrow (see `finsae.benchmark.interval.bounds`).
     n : int
         Months. The lag is floor(4 (n / 100)^(2/9)).
     """
@@ -183,8 +185,10 @@ def newey_west(difference: Sequence[float] | FloatArray) -> tuple[float, float, 
     series = np.asarray(difference, dtype=np.float64)
     series = series[np.isfinite(series)]
     n = len(series)
-    if n < 2 or np.ptp(series) == 0:
-        mean = float(series.mean()) if n else np.nan
+    mean = float(series.mean()) if n else np.nan
+    if n < 2:
+        return mean, np.nan, np.nan, n
+    if np.ptp(series) == 0:
         return mean, mean, mean, n
     lag = int(4 * (n / 100) ** (2 / 9))
     fit = OLS(series, np.ones(n)).fit(

@@ -141,7 +141,10 @@ def _walk_forward(
     out.print(score_table(result.scores, ["peer_r2"]))
     out.print()
     out.print(paired_table(result.scores, ["peer_r2"]))
-    out.print("The year after each cut; 95 % intervals by Newey and West over months.")
+    out.print(
+        "The year after each cut; 95 % intervals by Newey and West over months, "
+        "these companies as given."
+    )
     folder, as_json = to
     keep(folder, result)
     finish(as_json, result.to_json(walk_forward=result.tables["walk_forward"]))

@@ -303,7 +303,8 @@ def clusterings(
     """Clusters of every method, and of the features under the other clusterers.
 
     Average linkage cuts each similarity into as many clusters as there are 4-digit SIC codes, so
-    that no method wins by making more and smaller clusters; `random` shuffles the SIC labels.
+    that no method wins by making more and smaller clusters and none's clusters depend on what else
+    is compared; `random` shuffles the SIC labels.
     The spanning tree's threshold is the one with the best past correlation (see
     `finsae.cluster.choose_threshold`).
 
@@ -320,16 +321,16 @@ def clusterings(
     if asked:
         for name in dict.fromkeys((*BY_CODE, "division", *asked)):
             labels[name] = make("clusterer", name).fit_predict(companies)
-    count = len(np.unique(labels["sic"])) if labels else max(2, len(tickers) // PER_CLUSTER)
+    codes = labels["sic"] if labels else _by_sic(companies)
+    count = max(2, len(tickers) // PER_CLUSTER if codes is None else len(np.unique(codes)))
     for method in (name for name in CLUSTERED if name in similarity):
         average = make("clusterer", "average", n_clusters=count)
         labels[method] = average.fit_predict(distance(similarity[method]))
-    sizes = labels.get("sic", np.arange(len(tickers)) % count)
+    sizes = np.arange(len(tickers)) % count if codes is None else codes
     labels["random"] = np.random.default_rng(seed).permutation(sizes)
     own, table = next(iter(readings(features).items()))
     if own not in similarity:
         return {name: pd.Series(found, index=tickers) for name, found in labels.items()}
-    own, table = next(iter(readings(features).items()))
     months = past.monthly[tickers].iloc[-past_months:]
     threshold = choose_threshold(
         distance(similarity[own]), past_correlation(months).to_numpy(), min_coverage=0.6
@@ -340,6 +341,13 @@ def clusterings(
     kmeans = make("clusterer", "kmeans", n_clusters=count, random_state=seed)
     labels[f"{own} (kmeans)"] = kmeans.fit_predict(rows(weighted(table, known), tickers.tolist()))
     return {name: pd.Series(found, index=tickers) for name, found in labels.items()}
+
+
+def _by_sic(companies: pd.DataFrame) -> np.ndarray | None:
+    """Classes of the SIC codes, which set the number of clusters whatever methods are asked for."""
+    if not companies["sic"].fillna("").ne("").any():
+        return None
+    return np.asarray(make("clusterer", "sic").fit_predict(companies))
 
 
 def known_companies(past: Universe, features: Features) -> list[str]:

@@ -21,7 +21,7 @@ def density(bars: pd.DataFrame) -> Figure:
         Columns text (what was read), density (the bar's name), latents; in the order shown.
     """
     names = list(dict.fromkeys(bars["density"].astype(str)))
-    layers, told = [], []
+    layers, told, silent = [], [], []
     for text, tone in zip(dict.fromkeys(bars["text"]), (OKABE_ITO[0], OKABE_ITO[1]), strict=False):
         rows = bars[bars["text"] == text]
         counts = rows["latents"].to_numpy(float)
@@ -29,7 +29,8 @@ def density(bars: pd.DataFrame) -> Figure:
         layers.append(Bars(rows["density"].tolist(), counts, name=str(text), colour=tone,
                            written=written))  # fmt: skip
         told.append(f"{text}: {counts[0]:,.0f} of {counts.sum():,.0f} never fire")
-    title = "Most latents fire on few tokens, which makes them specific"
+        silent.append(f"{counts[0] / counts.sum():.0%} never fire in {text}")
+    title = f"Of the latents, {', '.join(silent)}"
     size = float(np.max(bars.groupby("text")["latents"].sum()))
     return Figure(
         title=title,
@@ -78,6 +79,20 @@ def layers(health: pd.DataFrame) -> Figure:
     )
 
 
+def _extremes(values: npt.NDArray[np.float64], names: Sequence[str]) -> str:
+    """Name the two layers that point most alike, and the two that do least."""
+    first, second = np.triu_indices_from(values, 1)
+    cells = values[first, second]
+    if not len(cells):
+        return "Only one layer"
+    near, far = int(cells.argmin()), int(cells.argmax())
+    told = [f"layers {names[first[i]]} and {names[second[i]]}" for i in (near, far)]
+    return (
+        f"{told[0].capitalize()} point most alike, {cells[near]:.2f} apart, "
+        f"{told[1]} least, {cells[far]:.2f}"
+    )
+
+
 def layer_distances(
     distance: npt.ArrayLike, *, layers: Sequence[int], tokens: int, theta: float | None = None
 ) -> Figure:
@@ -104,7 +119,7 @@ def layer_distances(
         f"{names[i]} and {names[j]}: {values[i, j]:.2f}"
         for i, j in zip(*np.triu_indices_from(values, 1), strict=True)
     )
-    title = "Neighbouring layers point alike, distant ones do not"
+    title = _extremes(values, names)
     return Figure(
         title=title,
         reading=f"Mean angle between two layers at the same token, over pi: 0 is one direction, "

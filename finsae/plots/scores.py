@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from finsae.methods import in_order, label
-from finsae.metrics import METRICS
+from finsae.metrics import METRICS, interval
 from finsae.plots.spec import Axis, Figure, Line, Panel, Points, Rule
 from finsae.plots.style import DASHES, colour, counted
 
@@ -140,7 +141,7 @@ def by_year(years: pd.DataFrame) -> Figure:
         for method in in_order(table.columns)
     ]
     ends = (f"{label(m)} {table[m].min():.2f} to {table[m].max():.2f}" for m in table.columns)
-    title = "The same year by year: the market moves all methods together"
+    title = "Peer correlation year by year"
     return Figure(
         title=title,
         reading=(
@@ -194,9 +195,15 @@ def _whiskers(
 
 
 def _highest(names: Sequence[str], rows: pd.DataFrame, digits: int) -> str:
-    best = int(rows["value"].to_numpy(float).argmax())
-    value, low, high = (f"{rows[end].iloc[best]:.{digits}f}" for end in ("value", "low", "high"))
-    return f"{names[best]}, {value} [{low}, {high}]"
+    values = rows["value"].to_numpy(float)
+    if not np.isfinite(values).any():
+        return "not known"
+    best = int(np.nanargmax(values))
+    return f"{names[best]}, {interval(_ends(rows.iloc[best]), digits=digits)}"
+
+
+def _ends(row: pd.Series[Any]) -> dict[str, Any]:
+    return {end: row[end] for end in ("value", "low", "high")}
 
 
 def _zip(names: Sequence[str], rows: pd.DataFrame) -> Any:  # noqa: ANN401 - pairs of name and row
@@ -205,9 +212,10 @@ def _zip(names: Sequence[str], rows: pd.DataFrame) -> Any:  # noqa: ANN401 - pai
 
 def _counted(scores: pd.DataFrame) -> str:
     """Say what the scores' n are, by their metric where it is told."""
-    metric = METRICS.get(str(scores["metric"].iloc[0])) if "metric" in scores else None
+    told = len(scores) and "metric" in scores
+    metric = METRICS.get(str(scores["metric"].iloc[0])) if told else None
     return metric.counted if metric else "companies"
 
 
 def _spoken(name: str, row: pd.Series[Any]) -> str:
-    return f"{name} {row['value']:.3f}, interval {row['low']:.3f} to {row['high']:.3f}"
+    return f"{name} {row['value']:z.3f}, interval {row['low']:z.3f} to {row['high']:z.3f}"

@@ -11,6 +11,7 @@ from finsae import plots
 from finsae.markup import Cell
 from finsae.methods import in_order, label
 from finsae.metrics import CLUSTERS, PEERS, Metric, interval
+from finsae.plots.style import counted
 from finsae.report.parts import Figure, Part, Row, Section, Words, figure, table
 from finsae.report.summary import (
     differences,
@@ -18,14 +19,16 @@ from finsae.report.summary import (
     levels,
     records,
     separated,
+    with_p,
 )
 from finsae.report.verdict import QUESTIONS, standings, summary_lines
 from finsae.result import Result
 
 RULE = (
     "Two methods are said to differ only where the interval of their paired difference leaves out "
-    "0. Brackets are 95 % intervals, each for itself; p is adjusted for reading all differences at "
-    "once (Romano and Wolf)."
+    "0, and the best is said to lead only where p is at most 0.05 too. Brackets are 95 % "
+    "intervals, each for itself; p is adjusted for reading all differences at once (Romano and "
+    "Wolf)."
 )
 
 
@@ -40,8 +43,7 @@ def summary(result: Result) -> Section:
 
 def _standings(scores: pd.DataFrame, metric: str) -> list[Part]:
     """Tabulate who is best and who is not separated from the best; nothing without differences."""
-    adjusted = scores[scores["metric"] == f"{metric}_adjusted_p"]
-    found = standings(levels(scores, metric), differences(scores, metric), adjusted)
+    found = standings(levels(scores, metric), with_p(scores, metric))
     if found.empty:
         return []
     digits, best = PEERS[metric].digits, label(found["method"].iloc[0])
@@ -112,7 +114,7 @@ def scored(
         return []
     return [
         table(name, score_table(scores, metrics), caption, data=found),
-        Words([f"{metric.name}: {metric.meaning}." for metric in _found(scores, metrics)], True),
+        Words([_meaning(scores, key, metric) for key, metric in _found(scores, metrics)], True),
     ]
 
 
@@ -124,8 +126,9 @@ def score_table(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataF
         metrics[key].name: [_score(rows, method, metrics[key]) for method in methods]
         for key, rows in columns.items()
     }
-    counted = [rows["n"] for key, rows in columns.items() if metrics[key].counted == "companies"]
-    sizes = counted[0] if counted else pd.Series()
+    kinds = ("companies", "days")
+    found = [rows["n"] for key, rows in columns.items() if metrics[key].counted in kinds]
+    sizes = found[0] if found else pd.Series()
     n = [_whole(sizes.get(method)) for method in methods]
     return pd.DataFrame({"Method": [label(m) for m in methods], **shown, "n": n}, dtype=object)
 
@@ -161,5 +164,13 @@ def _whole(size: Any) -> int | None:  # noqa: ANN401 - a number, None or NaN
     return None if size is None or pd.isna(size) else int(size)
 
 
-def _found(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> list[Metric]:
-    return [metric for key, metric in metrics.items() if key in set(scores["metric"])]
+def _found(scores: pd.DataFrame, metrics: Mapping[str, Metric]) -> list[tuple[str, Metric]]:
+    return [(key, metric) for key, metric in metrics.items() if key in set(scores["metric"])]
+
+
+def _meaning(scores: pd.DataFrame, key: str, metric: Metric) -> str:
+    """Say what a metric means, and its n where that is not the table's column of companies."""
+    said = f"{metric.name}: {metric.meaning}."
+    if metric.counted in {"companies", "days"}:
+        return said
+    return f"{said} {counted(levels(scores, key)['n'], metric.counted)}".strip()

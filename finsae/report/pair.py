@@ -32,6 +32,10 @@ CHOSEN = (
     "The {} most similar pairs whose industry codes (SIC major groups) differ, no company twice: "
     "what the descriptions say and the codes do not."
 )
+UNCODED = (
+    "The {} most similar pairs, no company twice, those of different industry codes first; some "
+    "have the same code, or a company without one."
+)
 
 
 def pair(result: Result) -> Section:
@@ -44,7 +48,9 @@ def pair(result: Result) -> Section:
     pairs = list(explained.groupby(["a", "b"], sort=False))
     parts: list[Part] = []
     if len(pairs) > 1:
-        parts.append(Words([CHOSEN.format(len(pairs))]))
+        named = [(str(a), str(b)) for (a, b), _ in pairs]
+        differ = _codes_differ(named, result.tables.get("companies"))
+        parts.append(Words([(CHOSEN if differ else UNCODED).format(len(pairs))]))
     for number, ((a, b), rows) in enumerate(pairs):
         both = str(a), str(b)
         parts += [
@@ -237,6 +243,16 @@ def _names(companies: pd.DataFrame | None) -> dict[object, str]:
     if companies is None:
         return {}
     return {row["ticker"]: f"{row['name']} ({industry(row['sic'])})" for row in records(companies)}
+
+
+def _codes_differ(pairs: list[tuple[str, str]], companies: pd.DataFrame | None) -> bool:
+    """Whether both legs of every pair have a code, in different major groups."""
+    if companies is None:
+        return False
+    codes = companies.set_index("ticker")["sic"]
+    groups = {ticker: sic[:2] if isinstance(sic, str) else "" for ticker, sic in codes.items()}
+    legs = [(groups.get(a), groups.get(b)) for a, b in pairs]
+    return all(one and other and one != other for one, other in legs)
 
 
 @cache

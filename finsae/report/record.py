@@ -18,17 +18,19 @@ LIMITS = (
     "months of the same kind would have given, not what another decade would.",
     "The language model was trained years after the cut on text of all dates. It may know how a "
     "company or an industry fared; the description is dated, the reader of it is not.",
-    "Returns are of prices alone unless the data card says otherwise: dividends, the cost of "
-    "borrowing shares, taxes and market impact are not in the backtest, and without volumes "
-    "nothing is said about capacity.",
+    "Returns are of prices alone unless the data card says otherwise: dividends, {}taxes and "
+    "market impact are not in the backtest, and without volumes nothing is said about capacity.{}",
     "The benchmark asks for returns on both sides of the cut, so it is about companies that stayed "
     "listed; the backtest asks for those before the cut only.",
-    "Pairs are traded whether or not their cointegration survives a correction for the number of "
-    "tests; the estimate of false discoveries is shown beside, and is often large.",
     "Hedges are of monthly returns with equal weights and one hedge ratio; their trading and "
     "borrowing costs are not counted.",
     "Not in this run: other cuts (finsae benchmark --walk-forward), other universes, weights of "
     "peers learnt from returns, daily hedges.",
+)
+
+UNCORRECTED = (
+    "Pairs are traded whether or not their cointegration survives a correction for the number of "
+    "tests; the estimate of false discoveries is shown beside, and is often large."
 )
 
 MADE_BY = {
@@ -114,9 +116,19 @@ def provenance(result: Result) -> Section:
     )
 
 
-def limits(_: Result) -> Section:
+def limits(result: Result) -> Section:
     """Say what was not done and what the numbers cannot show."""
-    return Section("limits", "Limits, and what was not done", [Words(LIMITS, listed=True)])
+    terms = (result.provenance.get("run") or {}).get("backtest") or {}
+    borrow = float(terms.get("borrow_bps") or 0)
+    unpaid = "" if borrow else "the cost of borrowing shares, "
+    flat = (
+        f" Borrowing costs {borrow:g} basis points a year for every share; those that are hard to "
+        "borrow cost more."
+    )
+    lines = [line.format(unpaid, flat if borrow else "") for line in LIMITS]
+    if terms.get("selector") != "fdr":
+        lines.append(UNCORRECTED)
+    return Section("limits", "Limits, and what was not done", [Words(lines, listed=True)])
 
 
 def _universe(facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,11 +31,21 @@ def differences(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     several resamplings were made, the first, which is the headline.
     """
     rows = scores[(scores["metric"] == metric) & _paired(scores)]
-    rows = rows[rows["interval"] == rows["interval"].iloc[0]] if len(rows) else rows
+    kinds = rows["interval"].fillna("")
+    rows = rows[kinds == kinds.iloc[0]] if len(rows) else rows
     order = {method: i for i, method in enumerate(in_order([*rows["method"], *rows["versus"]]))}
     rows = rows.sort_values(["method", "versus"], key=lambda names: names.map(order), kind="stable")
     pairs = [frozenset(pair) for pair in zip(rows["method"], rows["versus"], strict=True)]
     return rows[~pd.Series(pairs, index=rows.index, dtype=object).duplicated()]
+
+
+def with_p(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Take a metric's paired differences with their p-values, read all at once; NaN where none."""
+    paired = differences(scores, metric)
+    rows = records(scores[scores["metric"] == f"{metric}_adjusted_p"])
+    p = {frozenset((row["method"], row["versus"])): float(row["value"]) for row in rows}
+    pairs = zip(paired["method"], paired["versus"], strict=True)
+    return paired.assign(p=[p.get(frozenset(pair), math.nan) for pair in pairs])
 
 
 def leading(paired: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from finsae.methods import label
 from finsae.metrics import has_interval, interval
-from finsae.report.summary import differences, levels, records, separated, turned
+from finsae.report.summary import differences, levels, records, separated, turned, with_p
 from finsae.result import SUSPICIOUS
 
 
@@ -37,6 +38,10 @@ QUESTIONS = {
 }
 """Metrics that the summary asks about, the headline first."""
 HEDGE = Question("Best hedge", "{} % of the median company's later variance removed", 1)
+LEVEL = 0.05
+"""Adjusted p above which a lead is not told as one."""
+DRAWN = "draws"
+"""Kind of interval that says how far draws of chance lie apart, not how sure an estimate is."""
 MEANING = (
     "Peer R² is the share of a month's differences between companies' returns, after the cut, that "
     "the average return of each company's {} explains: 0 is nothing, 1 all."
@@ -66,7 +71,7 @@ def summary_lines(scores: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
         return ["No scores of peers were computed in this run.", *_pairs_lines(scores)]
     lines = []
     for metric in asked:
-        rows, paired = levels(scores, metric), differences(scores, metric)
+        rows, paired = levels(scores, metric), with_p(scores, metric)
         lines += verdict(rows, paired, QUESTIONS[metric])
         lines += standing(rows, paired, own_method(rows, facts), QUESTIONS[metric])
     if asked[0] == "peer_r2":
@@ -95,34 +100,52 @@ def verdict(rows: pd.DataFrame, paired: pd.DataFrame, question: Question) -> lis
     if not leads:
         words = "no paired differences were computed, so the methods are not compared"
         return [f"Highest estimate: {told}; {words}.", *said]
-    ahead = [lead for lead in leads if separated(lead)]
+    ahead = [lead for lead in leads if separated(lead) and not _by_luck(lead)]
     level = [lead for lead in leads if not separated(lead)]
+    unsure = [lead for lead in leads if separated(lead) and _by_luck(lead)]
     against = (
-        f"but not separated from {_listed([label(lead['versus']) for lead in level])}"
-        if level
+        f"but not separated from {_listed([label(lead['versus']) for lead in level + unsure])}"
+        if level or unsure
         else "above all that it was compared with"
     )
     compared = {top["method"], *(lead["versus"] for lead in leads)}
     others = [label(row["method"]) for row in known if row["method"] not in compared]
     said += [f"Not compared with {label(top['method'])}: {', '.join(others)}."] if others else []
-    return [f"{question.best}: {told}, {against}.", _by_how_much(ahead, level, question), *said]
+    return [
+        f"{question.best}: {told}, {against}.",
+        _by_how_much(ahead, level, unsure, question),
+        *said,
+    ]
 
 
 def _by_how_much(
-    ahead: list[dict[str, Any]], level: list[dict[str, Any]], question: Question
+    ahead: list[dict[str, Any]],
+    level: list[dict[str, Any]],
+    unsure: list[dict[str, Any]],
+    question: Question,
 ) -> str:
     told = []
     if ahead:
         least = min(ahead, key=lambda lead: float(lead["value"]))
-        place = "the best of those behind it" if level else "the next"
+        place = "the best of those behind it" if level or unsure else "the next"
         lead = interval(least, digits=question.digits)
         told.append(f"It leads {label(least['versus'])}, {place}, by {lead}.")
     if level:
-        others = "the others" if ahead else "all others"
+        others = "the others" if ahead or unsure else "all others"
         told.append(
             f"Its leads over {others} are not separated from 0: {_named(level, question.digits)}."
         )
+    if unsure:
+        told.append(
+            "By its own interval, but not once all differences are read at once, it leads "
+            f"{_named(unsure, question.digits)}."
+        )
     return " ".join(told)
+
+
+def _by_luck(lead: Mapping[str, Any]) -> bool:
+    """Whether a lead may be the luck of the largest of many: its adjusted p is known, and large."""
+    return bool(lead.get("p", math.nan) > LEVEL)
 
 
 def standing(
@@ -146,15 +169,13 @@ def standing(
     return [f"{label(method)}, with {score}: {'; '.join(told)}."]
 
 
-def standings(rows: pd.DataFrame, paired: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:
+def standings(rows: pd.DataFrame, paired: pd.DataFrame) -> pd.DataFrame:
     """Rank the methods of one metric, and say whether each is separated from the highest.
 
     Parameters
     ----------
     rows, paired : DataFrame
-        Of `finsae.report.summary.levels` and `differences`.
-    adjusted : DataFrame
-        Rows ``method, versus, value``: p-values of the same differences, read all at once.
+        Of `finsae.report.summary.levels` and `with_p`.
 
     Returns
     -------
@@ -163,19 +184,19 @@ def standings(rows: pd.DataFrame, paired: pd.DataFrame, adjusted: pd.DataFrame) 
     """
     known = sorted((r for r in records(rows) if has_interval(r)), key=lambda r: -float(r["value"]))
     leads = {lead["versus"]: lead for lead in _leads(paired, known[0]["method"])} if known else {}
-    values = zip(adjusted["method"], adjusted["versus"], adjusted["value"], strict=True)
-    p = {frozenset((a, b)): value for a, b, value in values}
     found = []
     for place, row in enumerate(known if leads else []):
         lead = leads.get(row["method"])
         behind = turned(lead) if lead else None
-        apart = "behind" if lead and separated(lead) else "not separated from the highest"
+        apart = "not separated from the highest"
+        if lead and separated(lead):
+            apart = "behind by its own interval only" if _by_luck(lead) else "behind"
         found.append(
             {
                 "method": row["method"],
                 "score": row,
                 "behind": behind,
-                "p": p.get(frozenset((known[0]["method"], row["method"]))) if place else None,
+                "p": lead.get("p") if lead else None,
                 "standing": "highest" if not place else apart if lead else "not compared",
             }
         )
@@ -203,7 +224,12 @@ def _signed(row: Mapping[str, Any], digits: int) -> str:
 
 
 def _named(leads: list[dict[str, Any]], digits: int) -> str:
-    return ", ".join(f"{label(lead['versus'])} {_signed(lead, digits)}" for lead in leads)
+    told = (
+        f"{label(lead['versus'])} {_signed(lead, digits)}"
+        + (f" (p {lead['p']:.2f})" if separated(lead) and _by_luck(lead) else "")
+        for lead in leads
+    )
+    return ", ".join(told)
 
 
 def _listed(names: list[str]) -> str:
@@ -230,9 +256,10 @@ def _pairs_lines(scores: pd.DataFrame) -> list[str]:
 
 
 def _sharpe_lines(rows: list[dict[str, Any]]) -> list[str]:
-    listing = "; ".join(f"{label(row['method'])} {interval(row, digits=2)}" for row in rows)
-    gains = [label(row["method"]) for row in rows if separated(row) and row["value"] > 0]
-    losses = [label(row["method"]) for row in rows if separated(row) and row["value"] < 0]
+    listing = "; ".join(f"{label(row['method'])} {_sharpe(row)}" for row in rows)
+    apart = [row for row in rows if separated(row) and row["interval"] != DRAWN]
+    gains = [label(row["method"]) for row in apart if row["value"] > 0]
+    losses = [label(row["method"]) for row in apart if row["value"] < 0]
     verdicts = [f"above 0 after costs: {', '.join(gains) or 'none'}"]
     verdicts += [f"below 0: {', '.join(losses)}"] if losses else []
     bare = [label(row["method"]) for row in rows if not has_interval(row)]
@@ -241,6 +268,14 @@ def _sharpe_lines(rows: list[dict[str, Any]]) -> list[str]:
         f"Trading the pairs, Sharpe ratio separated {'; '.join(verdicts)}.{claim}",
         f"Sharpe ratios after costs: {listing}.",
     ]
+
+
+def _sharpe(row: Mapping[str, Any]) -> str:
+    """Write a Sharpe ratio; the spread of random draws is no interval of an estimate."""
+    if row["interval"] != DRAWN or not has_interval(row):
+        return interval(row, digits=2)
+    ends = f"{row['low']:z.2f} to {row['high']:z.2f}"
+    return f"{row['value']:z.2f} (the middle 95 % of its draws: {ends})"
 
 
 def _difference_line(row: Mapping[str, Any]) -> str:

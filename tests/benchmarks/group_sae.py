@@ -23,6 +23,8 @@ from finsae.sae.groups import layer_distances, saving, table
 from finsae.sae.job import split
 from finsae.sae.run import fit_together
 
+COMMAND = "python tests/benchmarks/group_sae.py --activations FOLDER --out reports/benchmarks"
+
 
 class Some:
     """Chosen layers of a few tokens, in memory."""
@@ -116,7 +118,7 @@ def main():
     if args.out:
         place = Path(args.out)
         place.mkdir(parents=True, exist_ok=True)
-        (place / "group_sae.md").write_text(written)
+        (place / "group_sae.md").write_text(f"{written}\n    {COMMAND}\n")
         facts = {"arguments": {**vars(args), "activations": None, "out": None}, "table": records}
         facts["distance"] = np.round(found[1], 5).tolist()
         (place / "group_sae.json").write_text(json.dumps(facts, indent=1) + "\n")

@@ -85,7 +85,7 @@ def truth(methods, clusters, true, seed):
 
 @pytest.mark.slow
 def test_intervals_cover_the_truth_about_as_often_as_they_say():
-    truths, scores = [], []
+    truths, scores, explained = [], [], []
     for replicate in range(REPLICATES):
         rng = np.random.default_rng([5, replicate])
         true, returns = market(rng)
@@ -93,6 +93,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
         clusters = {"industries": pd.Series(INDUSTRY, index=NAMES), "small": small_clusters(rng)}
         truths.append(truth(methods, clusters, true, replicate))
         table = score(methods, clusters, returns, settings=SETTINGS, seed=replicate)
+        explained.append(table[table["metric"] == "peer_r2"])
         table = table[table["interval"] == "two-way"]
         scores.append(table.set_index(["method", "metric", "versus"])[["value", "low", "high"]])
     expected = pd.concat(truths, axis=1).mean(axis=1)  # over markets: companies are drawn, too
@@ -107,6 +108,15 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     assert 0.91 < paired.mean() < 0.985, paired
     clustered = covered[covered.index.get_level_values(1).isin(["mc", "pair_weighted"])]
     assert clustered.min() > 0.90, clustered
+    found = pd.concat(explained).set_index(["method", "versus", "interval"])
+    mean = found["value"].groupby(level=[0, 1, 2]).mean()  # R-squared has no closed form
+    held = (found["low"] <= mean.reindex(found.index)) & (
+        mean.reindex(found.index) <= found["high"]
+    )
+    share = held.groupby(level=[0, 1, 2]).mean()
+    assert share.xs("two-way", level=2).between(0.93, 1.0).all(), share
+    given = share.xs("newey-west", level=2)  # these companies, not companies drawn anew
+    assert given.between(0.80, 0.95).all(), share
 
 
 def test_the_simulation_knows_its_truth():

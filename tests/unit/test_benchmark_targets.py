@@ -156,6 +156,11 @@ def test_newey_west_is_wider_for_a_series_that_persists():
     assert newey_west([0.1, 0.1, np.nan])[:3] == (pytest.approx(0.1),) * 3
 
 
+def test_one_month_alone_has_no_interval():
+    value, low, high, n = newey_west([0.1, np.nan])
+    assert value == 0.1 and n == 1 and np.isnan(low) and np.isnan(high)
+
+
 def test_agreement_is_that_of_scikit_learn_and_zero_by_chance():
     rng = np.random.default_rng(0)
     code = pd.Series(BLOCK.astype(str), index=NAMES)

@@ -7,6 +7,7 @@ import pytest
 from executed import DRAWN, LIMIT, NOTEBOOKS, execute, source_hash
 
 MACHINE = re.compile(r"(?<![\w.])/(?:work|tmp|root|home|Users|opt|usr|var)/|[A-Z]:\\\\")
+NUMBER = r"[+-]?\d+(?:\.\d+)?"
 WANTED = ["01_quickstart", "02_why_alike", "03_pairs", "04_train_a_group_sae",
           "05_your_own_companies"]  # fmt: skip
 
@@ -66,6 +67,35 @@ def test_notebooks_show_figures_that_every_viewer_knows_and_no_machine(path):
     assert not any("<script" in data.get("text/html", "") for data in shown)
     drawn_elsewhere = re.compile(r"\.plot\(|matplotlib|px\.|import plotly|\.style\b")
     assert not [cell for cell in code_of(notebook) if drawn_elsewhere.search(cell.source)]
+
+
+def intervals_of(text):
+    """Ends of all intervals in a text, as they are written but for the sign of what is above 0."""
+    found = re.findall(rf"\[({NUMBER}), ({NUMBER})\]|interval ({NUMBER}) to ({NUMBER})", text)
+    return {tuple(end.lstrip("+") for end in ends if end) for ends in found}
+
+
+def told_by(notebook):
+    """Everything in words that the outputs of a notebook say."""
+    texts = [output.get("text", "") for output in outputs_of(notebook)]
+    for output in outputs_of(notebook):
+        data = output.get("data", {})
+        texts += [data.get("text/plain", ""), re.sub("<[^>]+>", " ", data.get("text/html", ""))]
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_intervals_of_the_prose_are_those_of_the_outputs(path):
+    notebook = read(path)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert intervals_of(" ".join(prose.split())) <= intervals_of(told_by(notebook))
+
+
+def test_intervals_are_found_in_either_spelling():
+    assert intervals_of("+0.01 [-0.009, +0.028]; b 0.1, interval 0.118 to 0.240.") == {
+        ("-0.009", "0.028"),
+        ("0.118", "0.240"),
+    }
 
 
 @pytest.mark.slow

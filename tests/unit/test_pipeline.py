@@ -20,7 +20,7 @@ from finsae.pipeline import (
     run_benchmark,
     windows,
 )
-from finsae.pipeline.methods import rows, weighted
+from finsae.pipeline.methods import clusterings, known_companies, rows, similarities, weighted
 from finsae.pipeline.pictures import firing, telling_pairs
 from finsae.pipeline.reading import settings
 
@@ -55,6 +55,17 @@ def traded(universe, features):
 def value(scores, method, metric):
     rows = scores[(scores["method"] == method) & (scores["metric"] == metric)]
     return rows[rows["versus"] == ""]["value"].item()
+
+
+def test_clusters_of_a_method_do_not_depend_on_what_else_is_compared(universe, features):
+    past = universe.cut(windows(universe, RUN).cut).past
+    tickers = known_companies(past, features)
+    some = similarities(past, features, tickers, methods=["words", "sic"])
+    alone = clusterings(past, features, {"words": some["words"]})
+    beside = clusterings(past, features, some)
+    assert alone["words"].nunique() == past.companies.loc[tickers, "sic"].nunique()
+    for name in alone:
+        pd.testing.assert_series_equal(alone[name], beside[name])
 
 
 def test_features_are_found_again(universe, features):

@@ -358,6 +358,22 @@ def test_scores_say_what_their_n_are(scores):
     assert "companies." in unknown.reading
 
 
+def test_titles_say_what_these_numbers_say(scores):
+    levels = scores[scores["versus"] == ""].reset_index(drop=True)
+    levels.loc[levels["value"].idxmax(), ["value", "low", "high"]] = np.nan
+    assert "nan" not in plots.leaderboard(levels, axis="x").title
+    assert plots.leaderboard(levels.assign(value=np.nan), axis="x").title.endswith("not known")
+    apart = [[0, 0.4, 0.1], [0.4, 0, 0.3], [0.1, 0.3, 0]]  # the neighbours are not the nearest
+    shown = plots.layer_distances(apart, layers=[1, 2, 3], tokens=9)
+    assert shown.title == (
+        "Layers 1 and 3 point most alike, 0.10 apart, layers 1 and 2 least, 0.40"
+    )
+    common = DENSITY.assign(latents=[0, 1, 15] * 2)
+    assert plots.density(common).title == (
+        "Of the latents, 0% never fire in training, 0% never fire in these"
+    )
+
+
 def test_small_points_keep_their_colour_in_a_png(scores):
     from io import BytesIO
 

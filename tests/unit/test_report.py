@@ -17,11 +17,11 @@ from finsae.markup import cell, marked
 from finsae.metrics import CLUSTERS, MONEY
 from finsae.report import build, record
 from finsae.report.companies import cards
-from finsae.report.findings import score_table
+from finsae.report.findings import score_table, scored
 from finsae.report.health import THESE, TRAINING, densities, measures
 from finsae.report.html import SECTIONS as SECTION_MAKERS
-from finsae.report.pair import evidence
-from finsae.result import Result
+from finsae.report.pair import evidence, pair
+from finsae.result import SCORE_COLUMNS, Result
 
 SECTIONS = [
     "summary",
@@ -239,6 +239,41 @@ def test_hedging_says_what_is_removed_and_who_differs(run):
     assert "not separated from TF-IDF -1.0 [-3.0, +1.0]" in words
     bare = run.scores[run.scores["metric"] != "hedged_variance"]
     assert "No hedges were measured" in words_of(replace(run, scores=bare))["hedging"]
+
+
+def test_limits_say_what_this_run_paid_and_how_it_chose(run):
+    def limits(**terms):
+        made = {**run.provenance, "run": {"backtest": terms}}
+        found = record.limits(replace(run, provenance=made)).parts[0].lines
+        return " ".join(found)
+
+    paid = limits(borrow_bps=50.0, selector="lowest-pvalue")
+    assert "the cost of borrowing shares" not in paid
+    assert "Borrowing costs 50 basis points a year" in paid
+    assert "Pairs are traded whether or not" in paid
+    free = limits(borrow_bps=0.0, selector="fdr")
+    assert "the cost of borrowing shares, taxes" in free
+    assert "Pairs are traded whether or not" not in free and "{}" not in free + paid
+
+
+def test_pairs_are_said_to_differ_in_industry_only_where_their_codes_do(run):
+    said = "whose industry codes (SIC major groups) differ"
+    companies = run.tables["companies"]
+    pairs = run.tables["explained"][["a", "b"]].drop_duplicates()
+    codes = dict.fromkeys(pairs["a"], "1000") | dict.fromkeys(pairs["b"], "2000")
+    known = companies.assign(sic=companies["ticker"].map(codes))
+    for table, told in ((known, True), (companies.assign(sic=None), False)):
+        shown = replace(run, tables={**run.tables, "companies": table})
+        assert (said in pair(shown).parts[0].lines[0]) is told
+
+
+def test_the_n_of_a_table_is_of_companies_and_other_n_are_named():
+    kinds = {"mc": 9.0, "pair_weighted": 77.0, "coverage_adjusted": 350.0}
+    rows = [["sae", metric, 0.4, 0.3, 0.5, n, "two-way", ""] for metric, n in kinds.items()]
+    scores = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+    assert score_table(scores, CLUSTERS)["n"].tolist() == [350]
+    meanings = " ".join(scored("grouped", scores, CLUSTERS, "Clusters")[1].lines)
+    assert "flatter it. n = 9 clusters." in meanings and "n = 77 pairs." in meanings
 
 
 def test_health_joins_training_and_these_texts(run):

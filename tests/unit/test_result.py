@@ -62,3 +62,8 @@ def test_a_damaged_run_is_named_with_the_way_out(tmp_path, content):
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(DataError, match="no run in"):
         Result.load(tmp_path)
+
+
+def test_scores_without_any_interval_show_themselves():
+    scores = one_score("sae").assign(low=None, high=None)
+    assert "0.400" in Result(scores)._repr_html_()

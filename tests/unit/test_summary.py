@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from finsae.metrics import interval
-from finsae.report.summary import differences, levels, separated
+from finsae.report.summary import differences, levels, separated, with_p
 from finsae.report.verdict import standings, summary_lines
 from finsae.result import SCORE_COLUMNS
 
@@ -24,6 +24,7 @@ def lines(*rows, **facts):
 
 SAE = row("sae", 0.43, 0.40, 0.46)
 TFIDF = row("tfidf", 0.42, 0.39, 0.45)
+DRAWS = {"interval": "draws"}
 
 
 def r2(method, value, low, high, versus=""):
@@ -96,14 +97,30 @@ def test_a_difference_whose_interval_covers_zero_is_not_separated():
 
 def test_standings_rank_by_estimate_and_say_who_is_separated():
     table = pd.DataFrame(HEADLINE)
-    p = pd.DataFrame([row("sic", 0.01, 0, 0, metric="p", versus="tfidf")])
-    found = standings(levels(table, "peer_r2"), differences(table, "peer_r2"), p)
+    sure, unsure = (row("sic", p, 0, 0, metric="peer_r2_adjusted_p", versus="tfidf")
+                    for p in (0.01, 0.06))  # fmt: skip
+    scores = pd.DataFrame([*HEADLINE, sure])
+    found = standings(levels(table, "peer_r2"), with_p(scores, "peer_r2"))
     assert found["method"].tolist() == ["tfidf", "sae", "sic"]
     assert found["standing"].tolist() == ["highest", "not separated from the highest", "behind"]
     assert found["behind"].iloc[2]["value"] == -0.06
     assert found["p"].iloc[2] == 0.01
-    none = standings(levels(table, "peer_r2"), table.iloc[:0], p)
-    assert none.empty
+    assert standings(levels(table, "peer_r2"), table.iloc[:0]).empty
+    found = standings(
+        levels(table, "peer_r2"), with_p(pd.DataFrame([*HEADLINE, unsure]), "peer_r2")
+    )
+    assert found["standing"].iloc[2] == "behind by its own interval only"
+
+
+def test_a_lead_that_may_be_luck_among_many_is_not_told_as_one():
+    p = row("tfidf", 0.06, 0.05, 0.07, metric="peer_r2_adjusted_p", versus="sic")
+    found = lines(*HEADLINE, p)
+    assert found[0].endswith("but not separated from SAE and SIC.")
+    assert found[1].endswith(
+        "By its own interval, but not once all differences are read at once, it leads "
+        "SIC +0.060 [+0.040, +0.080] (p 0.06)."
+    )
+    assert "It leads" not in found[1]
 
 
 def test_of_several_resamplings_the_first_is_the_headline():
@@ -182,3 +199,16 @@ def test_interval_shows_what_is_there():
     assert interval(row("sae", 0.5, np.nan, np.nan), digits=1) == "0.5"
     assert interval(row("sae", -0.001, -0.5, 0.5), digits=1) == "0.0 [-0.5, 0.5]"
     assert interval(row("sae", None, None, None)) == "not available"
+
+
+def test_the_spread_of_random_draws_is_no_interval_of_an_estimate():
+    chance = row("placebo", -0.5, -0.9, -0.1, metric="sharpe_net")
+    found = lines(SAE, row("sae", -0.6, -1.0, -0.2, metric="sharpe_net"), {**chance, **DRAWS})
+    words = " ".join(found)
+    assert "above 0 after costs: none; below 0: SAE." in words
+    assert "Random pairs -0.50 (the middle 95 % of its draws: -0.90 to -0.10)" in words
+
+
+def test_differences_without_a_named_resampling_are_kept():
+    bare = pd.DataFrame([row("sae", 0.05, np.nan, np.nan, versus="sic")]).assign(interval=None)
+    assert len(differences(bare, "peer_correlation")) == 1
