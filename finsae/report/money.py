@@ -24,7 +24,7 @@ EARNED = {
         "placebo_percentile",
         "alpha",
         "beta",
-    )  # fmt: skip
+    )
 }
 TRADED = {name: metric for name, metric in MONEY.items() if name not in EARNED}
 """The rest: all in one table would be wider than a page."""
