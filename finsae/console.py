@@ -38,6 +38,8 @@ def score_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
 def paired_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
     """One row per paired difference of the user's own features, with its adjusted p-value.
 
+    Where none of them is among the methods, all differences are shown.
+
     Parameters
     ----------
     scores : DataFrame
@@ -45,8 +47,9 @@ def paired_table(scores: pd.DataFrame, metrics: Sequence[str]) -> Table:
     metrics : sequence of str
         Metrics whose differences are shown.
     """
-    shown = ~scores["method"].isin((*BASELINES, *CENTRED, *CONTROLS, *SCHEMES))
-    paired = scores[(scores["versus"].fillna("") != "") & shown]
+    paired = scores[scores["versus"].fillna("") != ""]
+    own = ~paired["method"].isin((*BASELINES, *CENTRED, *CONTROLS, *SCHEMES))
+    paired = paired[own] if own.any() else paired
     table = text_table("Paired differences", "method", "minus", *(METRICS[m].name for m in metrics))
     for method in in_order(paired["method"]):
         mine = paired[paired["method"] == method]

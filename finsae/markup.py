@@ -155,6 +155,8 @@ class Shown:
     def __init_subclass__(cls) -> None:
         # IPython prefers a class's own __repr__, which a dataclass has, to what it inherits
         cls._repr_pretty_ = Shown._repr_pretty_  # type: ignore[method-assign]
+        if not issubclass(cls, dict):  # a dataclass would print its tables one after the other
+            cls.__repr__ = Shown._repr_text  # type: ignore[method-assign,assignment]
 
     def _view(self) -> View:
         """Say what is shown."""
@@ -166,7 +168,11 @@ class Shown:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401 - IPython's protocol
         """Show itself in IPython: the sentences alone."""
-        printer.text("..." if cycle else "\n".join(self._view().lines))
+        printer.text("..." if cycle else self._repr_text())
+
+    def _repr_text(self) -> str:
+        """Show itself where there is text only."""
+        return "\n".join(self._view().lines)
 
 
 def _short(written: Cell) -> Cell:

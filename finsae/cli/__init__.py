@@ -60,6 +60,8 @@ for command in (
 fetch.app.command("prices")(fetch_prices.prices)
 app.add_typer(fetch.app, name="fetch")
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command; a user's mistake is answered in one line and exit code 2."""
@@ -78,11 +80,11 @@ def main() -> None:
             soft_wrap=True,
         )
         sys.exit(2)
-    except KeyboardInterrupt:
-        err.print(
-            "finsae: interrupted; finished parts are kept and will be reused", highlight=False
-        )
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # typer turns Ctrl-C into this, and says nothing
+            words = "finsae: interrupted; finished parts are kept and will be reused"
+            err.print(words, highlight=False, soft_wrap=True)
+        raise
 
 
 @app.callback(invoke_without_command=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -30,4 +31,5 @@ def explore(
         out.print(f"Explorer: {server.url} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
         if browser:
             typer.launch(server.url)
-        server.serve_forever()
+        with suppress(KeyboardInterrupt):  # the way to end it, as it says above
+            server.serve_forever()

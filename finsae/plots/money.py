@@ -55,7 +55,7 @@ def equity(
         reading=(
             f"{SUMMED}; below, the fall from "
             "the last peak. Methods that tie are means over draws, smoother than one portfolio. "
-            f"n = {len(curves)} trading days, {len(curves.columns)} methods."
+            f"n = {len(curves):,} trading days, {len(curves.columns)} methods."
         ),
         alt=f"{title}. {'; '.join(told)}.",
         panels=[
@@ -103,7 +103,7 @@ def cost_levels(
         title=title,
         reading=(
             f"{SUMMED}; basis points are per leg and side, borrowing is paid in all but the gross "
-            f"line. Below, the fall of the net line from its last peak. n = {len(daily)} days."
+            f"line. Below, the fall of the net line from its last peak. n = {len(daily):,} days."
         ),
         alt=f"{title}. {told}; deepest fall {fall.min():.1f} points.",
         panels=[
@@ -144,7 +144,11 @@ def rolling_sharpe(returns: pd.DataFrame, *, method: str, days: int = YEAR) -> F
         known.index, known.to_numpy(), colour=OKABE_ITO[0], low=low.to_numpy(), high=high.to_numpy()
     )
     covered = float(((low <= 0) & (high >= 0)).mean()) if len(known) else float("nan")
-    told = f"on {covered:.0%} of the days its band covers 0" if len(known) else "no whole window"
+    told = (
+        f"on {100 * covered:.0f} % of the days its band covers 0"
+        if len(known)
+        else "no whole window"
+    )
     title = f"{label(method)}, net Sharpe ratio of the last {days} days: {told}"
     return Figure(
         title=title,
@@ -178,7 +182,7 @@ def monthly_returns(returns: pd.DataFrame, *, method: str) -> Figure:
     values = table[list(MONTHS)].to_numpy(float)
     years = [str(year) for year in table.index]
     known = values[np.isfinite(values)]
-    share = f"{(known > 0).mean():.0%}" if len(known) else "none"
+    share = f"{100 * (known > 0).mean():.0f} %" if len(known) else "none"
     title = f"{label(method)}: {share} of the months ended above zero after costs"
     return Figure(
         title=title,
@@ -239,7 +243,7 @@ def exposure(returns: pd.DataFrame, *, method: str) -> Figure:
     return Figure(
         title=title,
         reading=f"Values at the close, in per cent of committed capital. Means: {told}. "
-        f"n = {len(daily)} trading days.",
+        f"n = {len(daily):,} trading days.",
         alt=f"{title}. Means over all days: {told}.",
         panels=[Panel(Axis("date", "date"), Axis("share of committed capital, %"), lines)],
         height=320,

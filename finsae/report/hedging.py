@@ -17,7 +17,7 @@ METHOD = (
     "Each company is hedged with an equally weighted basket of its nearest peers. The hedge ratio "
     "is the slope of the company's monthly returns on the basket's, over the last 36 months before "
     "the cut; the variance is that of the months after it. Costs of trading and borrowing are not "
-    "counted.",
+    "counted. Leads and other differences are in percentage points.",
 )
 
 

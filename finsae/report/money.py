@@ -14,6 +14,20 @@ from finsae.report.summary import differences, levels, records
 from finsae.result import SUSPICIOUS, Result
 
 TITLE = "What trading the pairs earned"
+EARNED = {
+    name: MONEY[name]
+    for name in (
+        "sharpe_net",
+        "sharpe_gross",
+        "return_annual",
+        "max_drawdown",
+        "placebo_percentile",
+        "alpha",
+        "beta",
+    )
+}
+TRADED = {name: metric for name, metric in MONEY.items() if name not in EARNED}
+"""The rest: all in one table would be wider than a page."""
 
 
 def backtest(result: Result) -> Section:
@@ -32,7 +46,10 @@ def backtest(result: Result) -> Section:
         notes = {row["method"]: interval(row, digits=2) for row in sharpe}
         drawn = [plots.equity(returns, column=kind, notes=notes) for kind in ("net", "gross")]
         parts.append(figure("equity", *drawn, choices=["after costs", "before costs"]))
-    parts += scored("money", scores, MONEY, "Pairs by method")
+    parts += scored("money", scores, EARNED, "What the pairs of each method earned")
+    parts += scored(
+        "trading", scores, TRADED, "How they were traded, and how much of it may be luck"
+    )
     paired = differences(scores, "sharpe_net")
     if len(paired):
         caption = "Paired differences of net Sharpe ratios"

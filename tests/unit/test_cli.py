@@ -6,6 +6,7 @@ import pytest
 import toy
 
 from finsae import cli
+from finsae.console import paired_table
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,23 @@ def call(*argv):
     finally:
         sys.argv = before
     return 0
+
+
+def test_ctrl_c_says_that_what_is_finished_is_kept(monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("finsae.pipeline.load_features", stopped)
+    assert call("peers", "T0A") == 130
+    assert "interrupted; finished parts are kept" in capsys.readouterr().err
+
+
+def test_differences_of_baselines_are_shown_where_nothing_else_is_compared():
+    row = {"metric": "peer_r2", "value": 0.1, "low": 0.0, "high": 0.2}
+    scores = pd.DataFrame([{**row, "method": "tfidf", "versus": "sic"}])
+    assert paired_table(scores, ["peer_r2"]).row_count == 1
+    both = pd.concat([scores, scores.assign(method="sae")])
+    assert list(paired_table(both, ["peer_r2"]).columns[0].cells) == ["SAE"]
 
 
 def test_peers_as_json(files, capsys):

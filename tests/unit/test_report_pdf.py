@@ -9,9 +9,11 @@ from report_run import EVIL, make_run
 
 from finsae.checks import DataError
 from finsae.markup import Cell
+from finsae.metrics import MONEY
 from finsae.report import build
 from finsae.report.html import SECTIONS, render
-from finsae.report.parts import Figure, Row, table
+from finsae.report.money import backtest
+from finsae.report.parts import LETTERS, Figure, Row, table
 from finsae.result import Result
 
 INSTALL = re.escape('pip install "finsae[pdf]"')
@@ -86,6 +88,19 @@ def test_columns_get_room_for_their_words_and_no_more_than_there_is():
     cells = [[Cell("0.43 [0.40,\u00a00.46]", number=True), Cell("x")]]
     assert table("t", pd.DataFrame({"a": [cells[0][0]], "b": [cells[0][1]]}),
                  "c").widths[0] > 60  # fmt: skip
+
+
+def test_scores_of_trading_fit_on_paper():
+    row = {"value": -0.512, "low": -1.464, "high": 0.308, "n": 1121, "interval": "", "versus": ""}
+    scores = [{**row, "method": "past-correlation", "metric": metric} for metric in MONEY]
+    shown = [part for part in backtest(Result(pd.DataFrame(scores))).parts if part.kind == "table"]
+    assert sum(len(part.columns) - 2 for part in shown) == len(MONEY)
+    for part in shown:
+        needs = [
+            max(len(text) for text in (*column.split(), *cell.text.split(" [")))
+            for column, cell in zip(part.columns, part.rows[0], strict=True)
+        ]
+        assert sum(needs) < LETTERS, part.caption
 
 
 @pytest.mark.slow

@@ -55,6 +55,7 @@ def shown(thing, most=12_000):
     assert not any("color" in style or "background" in style for style in page.styles)
     words = pretty(thing)
     assert words.split("\n")[0] in page.text and len(words) < 2_000
+    assert isinstance(thing, dict) or repr(thing) == words
     return page.text
 
 
