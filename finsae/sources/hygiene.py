@@ -64,10 +64,13 @@ def repair(
     if prices.empty:
         return prices.astype(float), pd.DataFrame(columns=LOG_COLUMNS)
     closes, rows = _with_events(prices, events)
-    rows += _repeated(closes, limits) + _stale(closes, limits)
-    exchanged = swapped(closes, limits)
-    rows += _mended(closes, limits)
-    rows += _stale(closes, limits)  # two levels of a penny share made one
+    exchanged = list[Row]()
+    for _ in range(ROUNDS):
+        mended, exchanged = _once(closes, limits)
+        if not mended:
+            break
+        rows += mended
+        closes.measure_market()  # faults were in it
     settled = {row[:2] for row in rows}
     listed = unsettled(closes, prices, exchanged, limits=limits)
     log = pd.DataFrame(
@@ -86,6 +89,15 @@ def _with_events(prices: pd.DataFrame, events: pd.DataFrame | None) -> tuple[Clo
     closes = Closes(corrected.to_numpy(copy=True), prices.index, prices.columns)
     closes.confirm(used[used["kind"] == CONFIRMED])
     return closes, list(used.itertuples(index=False, name=None))
+
+
+def _once(closes: Closes, limits: Limits) -> tuple[list[Row], list[Row]]:
+    """Mend everything against the market as it was measured; name companies that swap levels."""
+    rows = _repeated(closes, limits) + _stale(closes, limits)
+    exchanged = swapped(closes, limits)
+    rows += _mended(closes, limits)
+    rows += _stale(closes, limits)  # two levels of a penny share made one
+    return rows, exchanged
 
 
 def _mended(closes: Closes, limits: Limits) -> list[Row]:

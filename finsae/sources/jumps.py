@@ -180,9 +180,13 @@ class Closes:
 
     def __init__(self, values: Floats, dates: pd.Index[Any], tickers: pd.Index[Any]) -> None:
         self.values, self.dates, self.tickers = values, pd.DatetimeIndex(dates), list(tickers)
-        self.market = _market(values)
+        self.measure_market()
         self.confirmed: set[tuple[int, int]] = set()  # row, column of moves known to be true
         self.swapped: set[tuple[int, int]] = set()  # row, column of moves to another's level
+
+    def measure_market(self) -> None:
+        """Measure the market's move by the closes as they are now."""
+        self.market = _market(self.values)
 
     def confirm(self, events: pd.DataFrame) -> None:
         """Take the moves at the given tickers and dates for true."""
@@ -230,7 +234,7 @@ def find_jumps(closes: Closes, block: Places, limits: Limits) -> dict[int, list[
         places, around = places[enough], around[enough]
         if not len(places):
             continue
-        usual = np.maximum(1.4826 * np.nanmedian(around, axis=1), LEAST_MOVE)
+        usual = np.maximum(1.4826 * _medians(around), LEAST_MOVE)
         after = around[:, WINDOW + 1 : WINDOW + 1 + AFTERMATH].mean(axis=1)
         hush = _hush(_around(np.abs(move[rows, at] + market), places))
         columns = (rows[places], move[rows[places], at], usual, after, hush)
@@ -254,9 +258,17 @@ def _hush(around: Floats) -> Floats:
     few = np.minimum(np.isfinite(before).sum(axis=1), np.isfinite(after).sum(axis=1)) < WINDOW // 2
     ratio = np.ones(len(around))
     some = ~few
-    medians = [np.nanmedian(part[some], axis=1) for part in (before, after)]
+    medians = [_medians(part[some]) for part in (before, after)]
     ratio[some] = medians[1] / np.maximum(medians[0], LEAST_MOVE)
     return ratio
+
+
+def _medians(sizes: Floats) -> Floats:
+    """Median of each row's numbers: `numpy.nanmedian` is ten times as slow on rows so short."""
+    ordered, rows = np.sort(sizes, axis=1), np.arange(len(sizes))
+    count = np.isfinite(sizes).sum(axis=1)
+    median: Floats = (ordered[rows, (count - 1) // 2] + ordered[rows, count // 2]) / 2
+    return median
 
 
 def undone(first: Jump, second: Jump, *, share: float, times: float = 0.0) -> bool:

@@ -172,3 +172,10 @@ def test_data_card_gives_these_figures():
     card = (ROOT / "data" / "sample" / "README.md").read_text()
     for figure in ("7 of 7", "113 of 113", "69 of 69", "6 of 48"):
         assert figure in card, figure
+
+
+@pytest.mark.slow
+def test_second_repair_of_many_companies_changes_nothing(shared):
+    once, _ = repair(pd.read_parquet(shared / "us_equities" / "prices.parquet").astype(float))
+    twice, _ = repair(once)
+    pd.testing.assert_frame_equal(twice, once)
