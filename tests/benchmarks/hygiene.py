@@ -354,6 +354,7 @@ def main():
     parser.add_argument("--worlds", type=int, default=8)
     parser.add_argument("--seed", type=int, default=2018)
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     begun, told = time.process_time(), []
     result = {"date": time.strftime("%Y-%m-%d"), "seed": options.seed, "beside": {}, "tails": []}
     tables = series(options.shared, options.seed)
