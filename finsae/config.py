@@ -112,6 +112,8 @@ class Autoencoder:
         Passes over the tokens.
     batch : int
         Tokens per step.
+    lr : float or None
+        Learning rate; None: by the number of latents and steps, see `finsae.sae.Training`.
     max_texts : int or None
         Train on so many texts, drawn at random; None: on all.
     dtype : str
@@ -133,6 +135,7 @@ class Autoencoder:
     cluster_on: str = "distance"
     init_from: str | None = None
     align: bool = False
+    lr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -288,7 +291,7 @@ def read_run(path: str | Path) -> Run:
         raise DataError(f'no file "{path}", and no preset of that name{nearest(path, names)}')
     try:
         content = tomllib.loads(source.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f'"{path}" is not TOML: {error}') from None
     return build(Run, content, where=source.name)
 

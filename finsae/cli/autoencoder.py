@@ -47,6 +47,10 @@ def train_sae(
     k: Annotated[int, typer.Option("--k", help="Active latents per token.")] = Autoencoder.k,
     epochs: Annotated[float, typer.Option(help="Passes over the tokens.")] = Autoencoder.epochs,
     batch: Annotated[int, typer.Option(min=2, help="Tokens per step.")] = Autoencoder.batch,
+    lr: Annotated[
+        float | None,
+        typer.Option("--lr", help="Learning rate; default: by the numbers of latents and steps."),
+    ] = None,
     max_texts: Annotated[
         int | None,
         typer.Option(min=2, help="Train on so many texts, drawn at random; default: all."),
@@ -87,6 +91,7 @@ def train_sae(
                 k=k,
                 epochs=epochs,
                 batch=batch,
+                lr=lr,
                 max_texts=max_texts,
                 dtype=dtype,
                 seed=seed,

@@ -103,7 +103,7 @@ def coder_of(autoencoder: Autoencoder) -> Any:  # noqa: ANN401 - a Coder; torch 
         autoencoder.architecture,
         latents=autoencoder.latents,
         k=autoencoder.k,
-        training=Training(epochs=autoencoder.epochs, batch=autoencoder.batch),
+        training=Training(epochs=autoencoder.epochs, batch=autoencoder.batch, lr=autoencoder.lr),
         random_state=autoencoder.seed,
     )
 

@@ -55,6 +55,8 @@ class Coder:
         FVU, extra loss, L0, share of dead latents and tokens per second along the training, and
         the recall of the fast selection so far: the share that it found of the exact one, in
         sampled tokens; 1 where no faster than exact arithmetic is used.
+    learning_rate_ : float
+        Between warm-up and decay, of the last training.
     labels_ : DataFrame
         Per latent its label, and the share of tokens it fired on; empty labels until `train`
         or `load` gives them.
@@ -76,6 +78,7 @@ class Coder:
     b_enc_: FloatArray
     b_dec_: FloatArray
     history_: pd.DataFrame
+    learning_rate_: float
     labels_: pd.DataFrame
     layer_: int | None
     model_: str | None

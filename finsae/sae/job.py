@@ -123,7 +123,7 @@ def how_made(
         texts_hash=source.meta["texts_hash"],
         tokens=tokens,
         training=asdict(settings),
-        learning_rate=settings.full_rate(coder.latents) if _by_steps(coder) else None,
+        learning_rate=coder.learning_rate_ if _by_steps(coder) else None,
         seed=coder.random_state,
         scale=coder.scale_,
         workers=current().count,

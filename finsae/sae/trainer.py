@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -76,10 +77,10 @@ class Trainer:
         self.weights = initial_weights(coder.latents, coder.k, some=some, centre=centre, seed=seed)
         coder.start(self.weights, some)
         self.memory: dict[str, Tensor] = {}
-        self.lr = self.training.full_rate(coder.latents)
+        self.share_of_rate = 1.0 if init_from is None else TRANSFER_RATE
+        self.lr = math.nan  # of the full rate: known when the number of steps is
         if init_from is not None:
             self.weights, self.memory = transferred(init_from, self.weights, coder)
-            self.lr *= TRANSFER_RATE
         self.workers.begin_alike(self.weights)
         self._equip()
         self.idle = torch.zeros(coder.latents, dtype=torch.int64, device=self.device)
@@ -129,6 +130,7 @@ class Trainer:
         if step % LOOK_FOR_DEAD == 0:
             self._look(self.training.idle_limit(steps))
         x = self.view(rows, step=step)
+        self.lr = self.share_of_rate * self.training.full_rate(self.coder.latents, steps)
         self.optimiser.set_rate(self.lr * self.training.rate(step, steps))
         self.moment = Moment(step, steps, self.training, self.dead, self.memory, self.padding, rows)
         with self.screen.used():
@@ -207,6 +209,7 @@ class Trainer:
         self.coder.history_ = pd.DataFrame(self.history, columns=list(HISTORY)).astype(
             {"step": int}
         )
+        self.coder.learning_rate_ = self.lr
         return self.coder
 
     def identity(self) -> str:
@@ -216,7 +219,7 @@ class Trainer:
             "coder": {n: v for n, v in vars(self.coder).items() if not n.endswith("_")},
             "name": self.coder.NAME,
             "layers": self.layers,
-            "lr": self.lr,
+            "share_of_rate": self.share_of_rate,
             "scales": self.scales.tolist(),
             "history": HISTORY,
         }

@@ -5,9 +5,8 @@ are copied, the optimiser and the counters of dead latents begin anew, and a thi
 rate refines them. The same continues an SAE on new text of the same layer. Scales are carried over:
 both layers are read in the unit in which a token has length sqrt(width).
 
-The third is meant for long runs. A rotated SAE in a run of 24 steps came as far with nine times
-that rate as one from scratch in ten times the steps (``Training(lr=)`` is the rate of which the
-third is taken).
+The third is meant for long runs: in short ones ``Training(lr=)``, the rate of which the third is
+taken, decides whether transfer pays (`reports/benchmarks/sae.md`).
 """
 
 from __future__ import annotations

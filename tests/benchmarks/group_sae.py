@@ -22,6 +22,7 @@ from finsae.sae.group import Member
 from finsae.sae.groups import layer_distances, saving, table
 from finsae.sae.job import split
 from finsae.sae.run import fit_together
+from finsae.sae.settings import LONG_RUN
 
 COMMAND = "python tests/benchmarks/group_sae.py --activations FOLDER --out reports/benchmarks"
 
@@ -51,7 +52,7 @@ def run(args):
     distance = layer_distances(data)
     listed = table(distance, cluster_on=args.cluster_on)
     groups = sorted({group for partition in listed["groups"] for group in partition})
-    settings = Training(epochs=args.epochs)
+    settings = Training(epochs=args.epochs, lr=Training().full_rate(args.latents, LONG_RUN))
     coders = [TopK(args.latents, args.k, training=settings) for _ in groups]
     begun = time.process_time()
     scales = fit_together(coders, data, layers=groups, fold=False)

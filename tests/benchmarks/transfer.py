@@ -21,6 +21,7 @@ from finsae.sae import TopK, Training, evaluate, rotated, rotation
 from finsae.sae.batches import Rows
 from finsae.sae.job import split
 from finsae.sae.run import fit_together
+from finsae.sae.settings import LONG_RUN
 from finsae.sae.transfer import tokens_to_reach
 
 
@@ -31,7 +32,7 @@ def run(args):
     learn, judge = learn[: args.tokens], judge[: args.judged]
     places = [source.layers.index(layer) for layer in (one, other)]
     data = np.stack([np.asarray(source.tokens[learn, p]) for p in places], axis=1)
-    usual = Training().full_rate(args.latents)
+    usual = Training().full_rate(args.latents, LONG_RUN)
 
     def fresh(rate=1.0, share=1.0):
         """Of a share of the tokens, at so many times the rate that belongs to the width."""
@@ -125,7 +126,7 @@ def main():
     parser.add_argument("--k", type=int, default=16)
     parser.add_argument("--near", type=float, default=0.01)
     parser.add_argument(
-        "--rate", type=float, default=1.0, help="Times the usual, of which a third."
+        "--rate", type=float, default=1.0, help="Times the published rate, of which a third."
     )
     parser.add_argument("--share", type=float, default=0.25, help="Of scratch's tokens.")
     parser.add_argument("--out")

@@ -52,6 +52,9 @@ def test_a_missing_file_and_a_broken_one(tmp_path):
     broken.write_text("seed = = 1")
     with pytest.raises(DataError, match="is not TOML"):
         read_run(broken)
+    broken.write_text("x = " + 5_000 * "[")
+    with pytest.raises(DataError, match="is not TOML"):
+        read_run(broken)
 
 
 def test_a_run_cannot_be_altered():

@@ -143,6 +143,22 @@ def test_rate_rises_stays_and_falls():
     assert Training(warmup=0, decay=0).rate(0, 10) == 1.0
 
 
+def test_short_runs_take_a_higher_rate_and_wide_ones_a_lower():
+    published = 2e-4 / (8192 / 2**14) ** 0.5
+    rates = [Training().full_rate(8192, steps) for steps in (1, 100, 2_500, 10_000, 10**6)]
+    assert rates == pytest.approx([3e-3, 10 * published, 2 * published, published, published])
+    assert Training().full_rate(32, 10) == pytest.approx(2e-4 / (32 / 2**14) ** 0.5)  # no less
+    assert Training(lr=0.1).full_rate(8192, 1) == 0.1
+
+
+def test_an_sae_knows_the_rate_that_it_was_trained_at():
+    training = Training(epochs=2, batch=128)
+    one = TopK(512, 3, training=training).fit(clouds())
+    assert one.learning_rate_ == training.full_rate(512, 2 * (2048 // 128))
+    other = TopK(512, 3, training=training).fit(clouds(), init_from=one)
+    assert other.learning_rate_ == pytest.approx(one.learning_rate_ / 3)
+
+
 def test_diverging_training_says_so():
     with pytest.raises(DataError, match="diverged"):
         TopK(32, 3, training=replace(SHORT, lr=1e30), device="cpu").fit(clouds())
