@@ -9,7 +9,7 @@ import numpy as np
 from finsae.checks import DataError
 
 LONG_RUN = 10_000  # steps for which the published rate is high enough
-HIGHEST_RATE = 3e-3  # to which shorter runs raise it; 1e-2 is too much in any
+HIGHEST_RATE = 3e-3  # to which shorter runs raise it; at 1e-2 two of three latents die
 
 
 @dataclass(frozen=True)
