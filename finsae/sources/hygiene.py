@@ -64,15 +64,16 @@ def repair(
     if prices.empty:
         return prices.astype(float), pd.DataFrame(columns=LOG_COLUMNS)
     closes, rows = _with_events(prices, events)
-    exchanged = list[Row]()
+    exchanged: dict[tuple[object, ...], Row] = {}
     for _ in range(ROUNDS):
-        mended, exchanged = _once(closes, limits)
+        mended, found = _once(closes, limits)
+        exchanged |= {row[:2]: row for row in found}
         if not mended:
             break
         rows += mended
         closes.measure_market()  # faults were in it
     settled = {row[:2] for row in rows}
-    listed = unsettled(closes, prices, exchanged, limits=limits)
+    listed = unsettled(closes, prices, list(exchanged.values()), limits=limits)
     log = pd.DataFrame(
         rows + [row for row in listed if row[:2] not in settled], columns=LOG_COLUMNS
     ).astype({"factor": float})
