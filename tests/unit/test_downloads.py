@@ -270,7 +270,7 @@ def test_a_silent_server_is_left(server, pauses, tmp_path):
     pytest.importorskip("yfinance", reason="needs finsae[fetch]")
     from finsae.sources.yahoo import Yahoo
 
-    manners = Manners(**{**QUICK, "timeout": 0.3, "tries": 1}, sleep=pauses.append)
+    manners = Manners(**{**QUICK, "timeout": 1.0, "tries": 1}, sleep=pauses.append)
     source = Yahoo(base=server.address, authorities=str(server.authority), manners=manners)
     server.pages["A"] = Reply(how="silent")
     assert fetch(source, ["A"], tmp_path).failed == {"A": "no answer (Timeout) at each of 1 tries"}

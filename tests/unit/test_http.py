@@ -26,7 +26,7 @@ def client(https, tmp_path, pauses):
 
 
 def make(server, tmp_path, pauses, **manners):
-    wanted = {"per_second": 1_000.0, "timeout": 0.4, "tries": 3, "limit": 100_000, **manners}
+    wanted = {"per_second": 1_000.0, "timeout": 1.5, "tries": 3, "limit": 100_000, **manners}
 
     def sleep(seconds):
         pauses.append(round(seconds, 1))
