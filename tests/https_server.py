@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         ours = self.server.ours
         reply = ours.reply(self.path, self.headers)
         if reply.how == "silent":
-            time.sleep(0.8)
+            time.sleep(3)  # longer than the clients that meet it wait
         if reply.how in ("silent", "hang up"):
             self.close_connection = True
             return
