@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from finsae.checks import DataError
-from finsae.store import LOCK, alone, atomic_path, hash_texts, key, progress, provenance, write_json
+from finsae.store import (
+    DAMAGED,
+    LOCK,
+    alone,
+    atomic_path,
+    hash_texts,
+    key,
+    parse_object,
+    progress,
+    provenance,
+    write_json,
+)
 
 VERSION = 1
 # Texts per shard: what a kill can cost at most, and what is sorted by length together.
 SHARD = 256
+GROWING = ("tokens.f16", "spans.i32", "counts.i64")
 
 Tokens = npt.NDArray[np.float16]
 Spans = npt.NDArray[np.int32]
@@ -82,13 +94,14 @@ class Activations:
         if not (place / "meta.json").is_file():
             state = "unfinished" if (place / "progress.json").is_file() else "no"
             raise DataError(f"{place} holds {state} activations: collect() makes or finishes them")
-        meta = json.loads((place / "meta.json").read_text())
+        meta = _noted(place / "meta.json")
         if meta.get("version") != VERSION:
             raise DataError(
                 f"{place} holds activations of schema {meta.get('version')}, of another finsae; "
                 f"this one reads {VERSION}: delete the folder and collect again"
             )
-        shape = (meta["tokens"], len(meta["layers"]), meta["width"])
+        with _sound(place):
+            shape = (int(meta["tokens"]), len(meta["layers"]), int(meta["width"]))
         size, wanted = (place / "tokens.f16").stat().st_size, 2 * int(np.prod(shape))
         if size != wanted:
             raise DataError(
@@ -100,12 +113,11 @@ class Activations:
             if wanted
             else np.empty(shape, np.float16)  # an empty file cannot be mapped
         )
-        return cls(
-            tokens,
-            np.load(place / "offsets.npy", mmap_mode="r"),
-            np.load(place / "spans.npy", mmap_mode="r" if wanted else None),
-            meta,
-        )
+        with _sound(place):
+            offsets = np.load(place / "offsets.npy", mmap_mode="r")
+            spans = np.load(place / "spans.npy", mmap_mode="r" if wanted else None)
+            _check_bounds(offsets, spans, tokens=shape[0])
+        return cls(tokens, offsets, spans, meta)
 
     def __len__(self) -> int:
         """Count the companies."""
@@ -191,11 +203,37 @@ def collect(
     return Activations.open(place)
 
 
+@contextmanager
+def _sound(place: Path) -> Iterator[None]:
+    """Call what cannot be read a damaged folder."""
+    try:
+        yield
+    except (*DAMAGED, EOFError, SyntaxError, TokenError) as error:  # numpy parses headers as Python
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{place} holds damaged activations ({error}): delete the folder and collect again"
+        ) from None
+
+
+def _check_bounds(offsets: Offsets, spans: Spans, *, tokens: int) -> None:
+    ends = offsets.shape[0] > 0 and (offsets[0], offsets[-1]) == (0, tokens)
+    if offsets.ndim != 1 or not ends or (np.diff(offsets) < 0).any():
+        raise ValueError(f"offsets.npy does not divide {tokens} tokens into texts")
+    if spans.shape != (tokens, 2):
+        raise ValueError(f"spans.npy is of {spans.shape[0]} tokens, not {tokens}")
+
+
+def _noted(file: Path) -> dict[str, Any]:
+    with _sound(file.parent):
+        return parse_object(file.read_text())
+
+
 def _found(place: Path, name: str) -> bool:
     """Say whether the folder is finished; refuse it if it holds anything of another key."""
     for file in ("meta.json", "progress.json"):
         if (place / file).is_file():
-            held = json.loads((place / file).read_text()).get("key")
+            held = _noted(place / file).get("key")
             if held != name:
                 raise DataError(
                     f"{place} holds activations of another model, layer or list of texts "
@@ -213,17 +251,25 @@ class _Writer:
     def __init__(self, place: Path, name: str) -> None:
         self.place, self.name = place, name
         self.texts = self.tokens = self.width = 0
-        state = place / "progress.json"
-        if state.is_file():
-            done = json.loads(state.read_text())
-            self.texts, self.tokens, self.width = done["texts"], done["tokens"], done["width"]
-            self.sizes = done["sizes"]
+        self.sizes = dict.fromkeys(GROWING, 0)
+        if (place / "progress.json").is_file():
+            with _sound(place):
+                self._resume(_noted(place / "progress.json"))
         else:
-            self.sizes = dict.fromkeys(("tokens.f16", "spans.i32", "counts.i64"), 0)
             self._note()
         for file, size in self.sizes.items():
             (place / file).touch()
             os.truncate(place / file, size)
+
+    def _resume(self, done: dict[str, Any]) -> None:
+        self.texts, self.tokens, self.width = (
+            int(done[name]) for name in ("texts", "tokens", "width")
+        )
+        self.sizes = {file: int(done["sizes"][file]) for file in GROWING}
+        for file, size in self.sizes.items():
+            held = self.place / file
+            if size and held.stat().st_size < size:  # to be cut to its size, it would grow by zeros
+                raise ValueError(f"{file} is shorter than the {size} bytes written")
 
     def append(self, shard: list[tuple[int, Tokens, Spans]], texts: int) -> None:
         """Write a shard's texts in their order, then note that they are finished."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from finsae.artefact import SEAL, check_seal, reading, replacing, seal
 from finsae.checks import DataError
-from finsae.store import parse_json, read_parquet, write_json, write_table
+from finsae.store import DAMAGED, parse_object, read_parquet, write_json, write_table
 
 SCHEMA = 1  # raised when the layout changes
 PARTS = "_parts.json"  # readers of the layout pass over names that begin so
@@ -61,7 +61,7 @@ def read_parts(folder: str | Path, only: Sequence[int] | None = None) -> pd.Data
     source = Path(folder)
     with reading(source):
         try:
-            content = parse_json((source / PARTS).read_text())
+            content = parse_object((source / PARTS).read_text())
             sealed = content.pop(SEAL)
             files = dict(zip(content["values"], content["files"], strict=True))
             unknown = sorted(set(only or ()) - set(files))
@@ -75,7 +75,7 @@ def read_parts(folder: str | Path, only: Sequence[int] | None = None) -> pd.Data
             sealed = {**sealed, "files": marks}
             check_seal(source, sealed, schema=SCHEMA, content=content, holder=PARTS)
             parts = [read_parquet(source / file) for file in wanted]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except DAMAGED as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(
@@ -88,6 +88,6 @@ def read_parts(folder: str | Path, only: Sequence[int] | None = None) -> pd.Data
 def _files(folder: Path) -> list[str]:
     """Files of the table of before; none where there is none, or a damaged one."""
     try:
-        return [str(name) for name in parse_json((folder / PARTS).read_text())["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [str(name) for name in parse_object((folder / PARTS).read_text())["files"]]
+    except DAMAGED:
         return []

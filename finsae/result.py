@@ -14,7 +14,7 @@ from finsae.checks import DataError
 from finsae.markup import Cell, Grid, Shown, View
 from finsae.methods import in_order, label
 from finsae.metrics import METRICS, Metric, interval, known
-from finsae.store import alone, parse_json, plain, write_json, write_table
+from finsae.store import DAMAGED, alone, parse_object, plain, write_json, write_table
 
 SCORE_COLUMNS = ("method", "metric", "value", "low", "high", "n", "interval", "versus")
 
@@ -89,7 +89,7 @@ class Result(Shown):
                 raise DataError(f'no run in "{folder}" (no {SCORES}): finsae demo --out makes one')
             try:
                 return cls._read(source)
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except DAMAGED as error:
                 raise DataError(
                     f'the run in "{folder}" cannot be read ({error}): delete the folder, and '
                     "make it again with finsae demo --out"
@@ -116,7 +116,7 @@ class Result(Shown):
 
     @classmethod
     def _read(cls, source: Path) -> Result:
-        content = parse_json((source / SCORES).read_text())
+        content = parse_object((source / SCORES).read_text())
         sealed = content.pop(SEAL, None)
         files = {str(name): source / f"{name}.parquet" for name in content["tables"]}
         if sealed is not None:
@@ -182,7 +182,7 @@ def _written(row: Mapping[Any, Any], *, signed: bool = False) -> Cell:
 def _tables(folder: Path) -> list[str]:
     """Files of the tables of a run in a folder; none if there is no run, or a damaged one."""
     try:
-        found = parse_json((folder / SCORES).read_text())["tables"]
+        found = parse_object((folder / SCORES).read_text())["tables"]
         return [f"{Path(str(name)).name}.parquet" for name in found]
-    except (OSError, ValueError, KeyError, TypeError):
+    except DAMAGED:
         return []

@@ -189,6 +189,20 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
     return content
 
 
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Read a JSON object that others may have written or damaged.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or another value.
+    """
+    content = parse_json(text)
+    if not isinstance(content, dict):
+        raise ValueError("no JSON object")
+    return content
+
+
 def append_records(path: str | Path, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Append to a file of JSON lines the records whose ``key`` it does not hold yet.
 
@@ -250,8 +264,11 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
         table.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
 
 
-DAMAGED = (OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError)
-"""What `read_parquet` raises for a damaged file, depending on where the damage is."""
+DAMAGED = (
+    OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
+    NotImplementedError,
+)  # fmt: skip
+"""What reading a damaged file raises, depending on where the damage is."""
 
 
 def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -148,7 +148,7 @@ def _show_peers(title: str, found: dict[str, Any], loaded: Features) -> None:
 
     out.print(shown.peers(title, found["peers"], names_of(loaded)))
     if "axis" in found:
-        labels = "; ".join(item["label"] for item in found["axis"][:8])
+        labels = "; ".join(shown.labels(found["axis"])[:8])
         line = (
             f"{found['ticker']} has {len(found['axis'])} of the {found['of']} features of this axis"
         )

@@ -169,7 +169,7 @@ def search(found: Mapping[str, Any], names: Mapping[str, str], colour: bool) -> 
         if not word["companies"]:
             near = f'; the nearest they have is "{word["nearest"]}"' if word["nearest"] else ""
             yield f'No text has the word "{escape(word["word"])}"{escape(near)}.'
-    strongest = "; ".join(item["label"] for item in found["features"][:5])
+    strongest = "; ".join(labels(found["features"])[:5])
     yield f"{len(found['features'])} features fire on the query, most: {escape(strongest)}"
     if not found["companies"]:
         yield "No company has any of them."
@@ -187,13 +187,18 @@ def search(found: Mapping[str, Any], names: Mapping[str, str], colour: bool) -> 
     yield table
 
 
+def labels(features: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of features, of which several may have the same."""
+    return list(dict.fromkeys(feature["label"] for feature in features))
+
+
 def peers(title: str, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Table:
     """Show peers and the features, and for a basket the members, that carry each similarity."""
     by_member = bool(rows) and "members" in rows[0]
     columns = ["peer", "name", "similarity", "because of", *(["by member"] if by_member else [])]
     table = text_table(escape(title), *columns)
     for row in rows:
-        because = "; ".join(feature["label"] for feature in row["features"])
+        because = "; ".join(labels(row["features"]))
         parts = [f"{member} {part:.2f}" for member, part in row.get("members", {}).items()]
         table.add_row(
             row["ticker"],

@@ -17,7 +17,7 @@ from finsae.artefact import SEAL, check_seal, reading, replacing, seal, write_ar
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
 from finsae.markup import Grid, Shown, View
-from finsae.store import alone, parse_json, plain, read_parquet, write_json
+from finsae.store import DAMAGED, alone, parse_object, plain, read_parquet, write_json
 
 SCHEMA = 1  # raised when the files of a folder, or what they hold, change
 MATRIX, MADE = "features.npz", "provenance.json"
@@ -176,7 +176,7 @@ class Features(Shown):
                 raise DataError(_not_features(source, missing))
             try:
                 return cls._read(source)
-            except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
+            except (*DAMAGED, EOFError, BadZipFile) as error:
                 raise DataError(
                     f'the features in "{source}" cannot be read ({error}); delete the folder and '
                     f"make them again: finsae build-features --out {source}"
@@ -206,7 +206,7 @@ class Features(Shown):
 
     @classmethod
     def _read(cls, source: Path) -> Features:
-        made = dict(parse_json((source / MADE).read_text()))
+        made = parse_object((source / MADE).read_text())
         sealed = made.pop(SEAL, None)
         check_seal(source, sealed, schema=SCHEMA, content=made, holder=MADE)
         matrix = sparse.csr_array(sparse.load_npz(source / MATRIX))

@@ -165,7 +165,8 @@ def telling_pairs(
     values = np.nan_to_num(similarity.to_numpy(dtype=float), copy=True, nan=-np.inf)
     np.fill_diagonal(values, -np.inf)
     groups = sic.reindex(similarity.index).str[:2].fillna("").to_numpy()
-    apart = np.where(groups[:, None] != groups, values, -np.inf)
+    known = groups != ""  # a company without a code is in no other group than another
+    apart = np.where((groups[:, None] != groups) & known & known[:, None], values, -np.inf)
     found: list[tuple[str, str]] = []
     for table in (apart, values):
         while len(found) < count and table.max() > (-np.inf if not found else 0.0):

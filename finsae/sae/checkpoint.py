@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from finsae.checks import DataError
-from finsae.store import atomic_path, parse_json
+from finsae.store import DAMAGED, atomic_path, parse_object
 
 TENSOR, PAIRS, REST = "tensor", "pairs", "rest"
 
@@ -51,10 +51,10 @@ def load(path: Path, device: torch.device | str) -> dict[str, Any]:
         with safe_open(path, framework="pt", device="cpu") as file:
             names = file.keys()
             tensors = {name: file.get_tensor(name).to(device) for name in names}
-            rest = parse_json((file.metadata() or {})[REST])
+            rest = parse_object((file.metadata() or {})[REST])
         state: dict[str, Any] = _unpacked(rest, tensors)
         state.items()
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (SafetensorError, *DAMAGED) as error:
         raise DataError(
             f'the checkpoint "{path}" cannot be read ({error}): delete it, and the training '
             "begins anew"

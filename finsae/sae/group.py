@@ -18,9 +18,9 @@ from finsae.checks import DataError
 from finsae.sae.batches import Tokens
 from finsae.sae.coder import Coder
 from finsae.sae.io import load, save, write
-from finsae.sae.place import GROUPS, find, is_untrained
+from finsae.sae.place import GROUPS, find, is_group, is_untrained
 from finsae.sae.untrained import untrained
-from finsae.store import parse_json, write_json
+from finsae.store import DAMAGED, parse_object, write_json
 
 Codes = sparse.csr_array
 
@@ -204,9 +204,9 @@ def load_groups(name: str | Path, *, device: str | None = None) -> GroupSAE:
     place = find(name)
     path = place / GROUPS
     try:
-        content = parse_json(path.read_text())
+        content = parse_object(path.read_text())
         members = [_member(place, listed, device) for listed in content.pop("groups")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is no list of groups ({error}): train them again") from None
@@ -218,7 +218,10 @@ def load_groups(name: str | Path, *, device: str | None = None) -> GroupSAE:
 
 def _member(place: Path, listed: dict[str, Any], device: str | None) -> Member:
     """Load a member; an SAE that reads raw activations is put back into the scaled unit."""
-    coder = load(place / listed["folder"], device=device)
+    folder = place / listed["folder"]
+    if is_group(folder):  # itself, it may be
+        raise ValueError(f'"{listed["folder"]}" is no SAE of one group')
+    coder = load(folder, device=device)
     if coder.layer_ is not None and coder.scale_ != 1:
         kept = coder.history_, coder.labels_, coder.model_, coder.provenance_
         scale = np.float32(coder.scale_)

@@ -6,7 +6,6 @@ that outputs are the same on raw activations.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from finsae.checks import DataError
+from finsae.store import DAMAGED, parse_object
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -233,8 +233,8 @@ def _early_stops(config: dict[str, Any]) -> list[str]:
 def _scaling_factor(folder: Path) -> float:
     path = folder / "activation_scaler.json"
     try:
-        factor = float(json.loads(path.read_text())["scaling_factor"])
-    except (ValueError, TypeError, KeyError) as error:
+        factor = float(parse_object(path.read_text())["scaling_factor"])
+    except DAMAGED as error:
         raise DataError(f"{path} holds no scaling_factor: {error}") from error
     return factor
 

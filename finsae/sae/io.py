@@ -34,7 +34,7 @@ from finsae.sae.pursuit import Pursuit
 from finsae.sae.settings import Training
 from finsae.sae.sparsify import from_sparsify
 from finsae.sae.untrained import untrained
-from finsae.store import parse_json, plain, write_json, write_table
+from finsae.store import parse_object, plain, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
 DTYPES = ("float16", "float32")
@@ -243,7 +243,6 @@ def _described(folder: Path, config: dict[str, Any], own: dict[str, Any]) -> For
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = parse_json(path.read_text())
+        return parse_object(path.read_text())
     except (ValueError, OSError) as error:
-        raise DataError(f"{path} is not JSON: {error}") from error
-    return content
+        raise DataError(f"{path} cannot be read: {error}") from error

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from finsae.checks import DataError, nearest
-from finsae.store import hash_file, hash_texts
+from finsae.store import DAMAGED, hash_file, hash_texts, parse_object
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SHIPPED = {
@@ -83,8 +82,13 @@ def folder_hash(name: str | Path) -> str:
     folder = find(name)
     places = [folder]
     if (folder / GROUPS).is_file():  # a member may be another SAE's folder
-        listed = json.loads((folder / GROUPS).read_text()).get("groups", [])
-        places += [folder / str(member.get("folder")) for member in listed]
+        try:
+            listed = parse_object((folder / GROUPS).read_text())["groups"]
+            places += [folder / str(member["folder"]) for member in listed]
+        except DAMAGED as error:
+            raise DataError(
+                f"{folder / GROUPS} is no list of groups ({error}): train them again"
+            ) from None
     files = [
         file
         for place in places

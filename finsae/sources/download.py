@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,16 @@ import pandas as pd
 
 from finsae.checks import DataError
 from finsae.sources.prices import main_unit
-from finsae.store import DAMAGED, alone, key, progress, read_parquet, write_json, write_table
+from finsae.store import (
+    DAMAGED,
+    alone,
+    key,
+    parse_object,
+    progress,
+    read_parquet,
+    write_json,
+    write_table,
+)
 
 VERSION = 1
 CURRENCY = re.compile(r"([A-Za-z]{3})?")  # names a file
@@ -240,8 +248,8 @@ def _last_day(place: Path, wanted: Sequence[str], end: datetime.date | None) -> 
     today = datetime.datetime.now(datetime.UTC).date()
     note = place / REQUEST
     try:
-        begun = datetime.date.fromisoformat(json.loads(note.read_text())["end"])
-    except (OSError, ValueError, KeyError, TypeError):
+        begun = datetime.date.fromisoformat(parse_object(note.read_text())["end"])
+    except DAMAGED:
         begun = None
     if begun is not None and (begun == today or set(wanted) - _finished(_kept(place))):
         return begun

@@ -167,11 +167,17 @@ class Client:
         """
         url = self.url(path, params)
         kept = self.cache.read(url, since=since)
-        if kept.body is not None:
-            with self._counting:
-                self.found += 1
-            return kept.body
-        if kept.damaged:
+        if kept.body is None:
+            with alone(self.cache.path(url).parent):
+                kept = self.cache.read(url, since=since)  # another may have fetched it meanwhile
+                if kept.body is None:
+                    return self._fetch_to_keep(url, damaged=kept.damaged)
+        with self._counting:
+            self.found += 1
+        return kept.body
+
+    def _fetch_to_keep(self, url: str, *, damaged: bool) -> bytes:
+        if damaged:
             self.damaged.append(url)
         body = self._fetch(url)
         self.cache.write(url, body, datetime.now(UTC))

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from finsae.store import atomic_path, parse_json
+from finsae.store import atomic_path, parse_object
 
 
 class Kept(NamedTuple):
@@ -51,7 +51,7 @@ class RawCache:
             return Kept(None)
         head, _, packed = content.partition(b"\n")
         try:
-            facts = parse_json(head)
+            facts = parse_object(head)
             retrieved = datetime.fromisoformat(facts["retrieved"])
             unpacker = zlib.decompressobj(wbits=31)
             body = unpacker.decompress(packed, self.limit + 1)

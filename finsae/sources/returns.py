@@ -56,7 +56,8 @@ def wealth(read: Returns) -> tuple[pd.DataFrame, list[str]]:
     table = table[table["ret"].notna() | there]  # the other rows have no value
     begins = ~table.duplicated("key")
     broken = table["ret"].isna() & ~begins
-    gap = _over_gaps(table) if "factor" in table else pd.Series(np.nan, index=table.index)
+    priced = {"price", "factor"} <= set(table)
+    gap = _over_gaps(table) if priced else pd.Series(np.nan, index=table.index)
     begins |= broken & gap.isna()
     part = begins.cumsum()  # rows are sorted by key: a new key begins a new part
     growth = np.log1p(table["ret"].fillna(gap).clip(lower=WORST)).where(~begins, 0.0)

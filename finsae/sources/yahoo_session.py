@@ -17,7 +17,7 @@ from curl_cffi.requests.exceptions import CertificateVerifyError
 from finsae.checks import DataError
 from finsae.sources.download import NoPricesError, PassingError, StopError
 from finsae.sources.http import Manners
-from finsae.store import parse_json
+from finsae.store import parse_object
 
 CHART = "/v8/finance/chart/"
 YAHOO = ".yahoo.com"
@@ -133,7 +133,7 @@ def _wrong(response: Response) -> str:
     if status in AGAIN:
         return f"status {status}"
     try:
-        answer = parse_json(response.content)["chart"]
+        answer = parse_object(response.content)["chart"]
         error = answer.get("error")
     except (ValueError, KeyError, TypeError, AttributeError):
         return _what(response.content, status)

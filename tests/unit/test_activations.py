@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from toy_words import Words
 
 from finsae import activations
 from finsae.activations import Activations, activations_key, collect
@@ -19,32 +20,6 @@ from finsae.checks import DataError
 
 TEXTS = [f"company {number} makes {'very ' * (number % 7)}good things" for number in range(40)]
 TEXTS[11] = TEXTS[39] = ""
-
-
-class Words:
-    """A mock language model: a token per word, whose activations depend on word and layer only."""
-
-    model = "words"
-    model_hash = "abc"
-
-    def __init__(self, dies_at=None):
-        self.dies_at, self.seen = dies_at, []
-        self.settings = {"window": 4}
-
-    def tokens(self, texts, layers):
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
-        for index in order:
-            if self.dies_at in (len(self.seen), texts[index]):
-                raise KeyboardInterrupt
-            self.seen.append(texts[index])
-            words = texts[index].split()
-            states = np.zeros((len(words), len(layers), 3), np.float16)
-            for row, word in enumerate(words):
-                for column, layer in enumerate(layers):
-                    states[row, column] = [zlib.crc32(word.encode()) % 997, layer, len(word)]
-            ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int32) - 1
-            starts = ends - [len(word) for word in words]
-            yield index, states, np.stack([starts, ends], 1).reshape(-1, 2).astype(np.int32)
 
 
 @pytest.fixture(autouse=True)
@@ -201,3 +176,23 @@ def test_a_killed_process_goes_on_and_ends_with_the_same_bytes(tmp_path):
     assert kills >= 2
     subprocess.run([*command, tmp_path / "killed"], check=True)
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_damaged_notes_are_told_and_nothing_is_made_up(tmp_path):
+    collect(Words(), TEXTS[:8], tmp_path / "a", layers=(1,))
+    for file in ("meta.json", "offsets.npy"):
+        held = (tmp_path / "a" / file).read_bytes()
+        (tmp_path / "a" / file).write_bytes(b"201302")
+        with pytest.raises(DataError, match="damaged activations"):
+            Activations.open(tmp_path / "a")
+        (tmp_path / "a" / file).write_bytes(held)
+    np.save(tmp_path / "a" / "offsets.npy", np.arange(9))
+    with pytest.raises(DataError, match="does not divide"):
+        Activations.open(tmp_path / "a")
+
+    with suppress(KeyboardInterrupt):
+        collect(Words(dies_at=TEXTS[20]), TEXTS, tmp_path / "b", layers=(1,))
+    tokens = tmp_path / "b" / "tokens.f16"
+    tokens.write_bytes(tokens.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"tokens.f16 is shorter than the [0-9]+ bytes written"):
+        collect(Words(), TEXTS, tmp_path / "b", layers=(1,))

@@ -182,6 +182,13 @@ def test_sizes_of_clusters_count_those_without_a_label():
     assert row == ["mine", "4", "1", "1.5", "3", "2", "(29", "%)"]
 
 
+def test_a_name_that_several_features_have_is_told_once():
+    features = [{"label": "oil"}, {"label": "oil"}, {"label": "gas wells"}]
+    row = {"ticker": "ACM", "similarity": 0.5, "features": features}
+    *_, line = written(shown.peers("Peers", [row], {"ACM": "Acme"}))
+    assert line == ["ACM", "Acme", "0.500", "oil;", "gas", "wells"]
+
+
 def test_years_and_pairs_left_out_are_told_in_few_words():
     figures = {"year": [2015, 2016, 2016], "return_net": [0.0123, -0.00001, 0.0]}
     rows = {"method": ["sic", "sic", "tfidf"], **figures, "sharpe_net": [0.5, -0.25, None]}

@@ -102,6 +102,12 @@ def test_a_gap_that_crsp_does_not_link_is_linked_by_prices_or_cut(read):
     assert any("longest stretch is kept: 10001" in note for note in cut.notes)
 
 
+def test_factors_without_prices_link_nothing(read):
+    returns = "permno,date,ret{c}\n1,2012-03-01,0.5{f}\n1,2012-03-02,0.1{f}\n"
+    with_factors = read(returns.format(c=",cfacpr", f=",2")).closes
+    pd.testing.assert_frame_equal(with_factors, read(returns.format(c="", f="")).closes)
+
+
 def test_ciz_daily_holds_the_delisting_return_already(read):
     market = read(
         "permno,ticker,dlycaldt,dlyret,dlyprc,dlyprcflg,dlydelflg,siccd\n"

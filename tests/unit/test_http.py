@@ -4,6 +4,7 @@ import email.utils
 import gzip
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,6 +50,16 @@ def test_a_resource_is_fetched_once_and_the_server_knows_who_asks(https, client,
     assert https.requests == ["/a/b.json?q=x+y"]
     assert https.agents == [AGENT]
     assert (client.sent, client.found, again.sent, again.found) == (1, 1, 0, 1)
+
+
+def test_two_who_want_the_same_at_once_ask_once(https, tmp_path):
+    https.pages["/a"] = b"content"
+    https.after = lambda: time.sleep(0.2)
+    clients = [make(https, tmp_path, []) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda one: one.get("a"), clients)) == {b"content"}
+    assert https.requests == ["/a"]
+    assert sorted((one.sent, one.found) for one in clients) == [(0, 1)] * 3 + [(1, 0)]
 
 
 def test_a_packed_body_is_unpacked(https, client):

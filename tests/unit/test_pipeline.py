@@ -198,6 +198,7 @@ def test_told_pairs_are_of_different_groups_first_and_use_no_company_twice():
     assert telling_pairs(table, sic) == [("A", "C"), ("B", "D")]
     assert telling_pairs(table, pd.Series("10", index=names)) == [("A", "B"), ("C", "D")]
     assert len(telling_pairs(-table, sic)) == 1
+    assert telling_pairs(table, sic.replace("20", None))[0] == ("A", "D")  # C may be of any group
 
 
 def test_windows_follow_the_cut(universe):

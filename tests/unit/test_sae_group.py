@@ -118,9 +118,11 @@ def test_a_folder_of_groups_comes_back(trained, tmp_path):
     assert sae.load(alone, layer=3).layer_ == 3
     with pytest.raises(DataError, match="reads layer 3, not layer 2"):
         sae.load(alone, layer=2)
-    (folder / "groups.json").write_text('{"groups": [{}]}')
-    with pytest.raises(DataError, match="train them again"):
-        sae.load_groups(folder)
+    itself = '{"groups": [{"folder": "", "layers": [1], "scales": [1.0]}]}'
+    for damaged in ('{"groups": [{}]}', "[]", itself):
+        (folder / "groups.json").write_text(damaged)
+        with pytest.raises(DataError, match="train them again"):
+            sae.load_groups(folder)
 
 
 def test_one_saelens_folder_per_layer(trained, tmp_path):

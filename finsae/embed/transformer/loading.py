@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import itemgetter
@@ -19,6 +18,7 @@ from transformers.utils import logging as loader_logging
 from finsae.checks import DataError
 from finsae.embed.models import locate, unknown
 from finsae.embed.transformer.network import Network
+from finsae.store import DAMAGED, parse_object
 
 # Pooling modes by the switches in a model's 1_Pooling/config.json.
 POOLINGS = {
@@ -130,7 +130,10 @@ def _pooling(place: str, model: str) -> str:
         path = None
     if path is None:
         return "mean"
-    stated = json.loads(Path(path).read_text())
+    try:
+        stated = parse_object(Path(path).read_text())
+    except DAMAGED as error:
+        raise DataError(f'how model "{model}" pools its tokens cannot be read: {error}') from None
     on = [
         POOLINGS.get(name, name)
         for name, value in stated.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from finsae.explain.labellers.prompts import (
     read_verdicts,
 )
 from finsae.explain.meaning import Meaning
-from finsae.store import cache_dir, key, progress, write_json
+from finsae.store import cache_dir, key, parse_object, progress, write_json
 
 VERSION = 1  # raised when the same prompt would be asked in another way
 
@@ -119,7 +118,7 @@ class LanguageModel(ABC):
 
 def _kept(path: Path) -> Answer | None:
     try:
-        return Answer(**json.loads(path.read_text()))
+        return Answer(**parse_object(path.read_text()))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):
