@@ -26,11 +26,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from sae_peers import LR, saelens, sparsify
 
-K, LATENTS, BATCH, LR = 32, 8192, 4096, 2.83e-4
+K, LATENTS, BATCH = 32, 8192, 4096
 ENGINES = {
     "finsae": "finsae",
     "finsae, float32 throughout": "finsae-exact",
+    "finsae at its own defaults": "finsae-own",
     "SAELens": "saelens",
     "SAELens, bf16 autocast": "saelens-bf16",
     "sparsify (signum)": "sparsify",
@@ -43,7 +45,8 @@ ENGINES = {
 # -- the engines: each makes a function step(x) and one that gives its weights
 
 
-def finsae(start, x, *, exact=False):
+def finsae(start, x, *, steps, exact=False, own=False):
+    """As the others are trained; or at its `own` rate, schedule and loss of dead latents."""
     import torch
 
     from finsae.sae import TopK, Training
@@ -51,109 +54,23 @@ def finsae(start, x, *, exact=False):
     from finsae.sae.trainer import Trainer
 
     settings = Training(epochs=1, batch=BATCH, lr=LR, warmup=0, decay=0, aux_coefficient=0)
+    if own:
+        settings = Training(epochs=1, batch=BATCH, lr=Training().full_rate(LATENTS, steps))
     trainer = Trainer(TopK(LATENTS, K, training=settings, device="cpu"), x[: 2 * BATCH].numpy())
     trainer.scales = torch.ones(1)
     if exact:
         trainer.screen = Screen("float32")
     with torch.no_grad():
-        trainer.weights["W_enc"].copy_(start["W_enc"])
-        trainer.weights["W_dec"].copy_(start["W_enc"])
+        trainer.weights["W_enc"].copy_(start["W"])
+        trainer.weights["W_dec"].copy_(start["W"])
         trainer.weights["b_dec"].copy_(start["b_dec"])
         trainer.weights["b_enc"].zero_()
-    steps = iter(range(10**9))
+    counted = iter(range(10**9))
 
     def step(batch):
-        trainer.advance(batch, step=next(steps), steps=10**9)
+        trainer.advance(batch, step=min(next(counted), steps - 1), steps=steps)
 
     return step, lambda: {n: w.detach() for n, w in trainer.weights.items()}
-
-
-def saelens(start, x, *, bf16=False):
-    os.environ.setdefault("WANDB_MODE", "disabled")
-    import torch
-    from sae_lens import LoggingConfig, TopKTrainingSAE, TopKTrainingSAEConfig
-    from sae_lens.config import SAETrainerConfig
-    from sae_lens.training.sae_trainer import SAETrainer
-
-    sae = TopKTrainingSAE(
-        TopKTrainingSAEConfig(d_in=x.shape[1], d_sae=LATENTS, k=K, device="cpu", dtype="float32")
-    )
-    with torch.no_grad():
-        sae.W_enc.copy_(start["W_enc"].T)
-        sae.W_dec.copy_(start["W_enc"])
-        sae.b_enc.zero_()
-        sae.b_dec.copy_(start["b_dec"])
-    config = SAETrainerConfig(
-        n_checkpoints=0, checkpoint_path=None, save_final_checkpoint=False,
-        total_training_samples=BATCH * 10**6, device="cpu", autocast=bf16, lr=LR, lr_end=LR,
-        lr_scheduler_name="constant", lr_warm_up_steps=0, lr_decay_steps=0, n_restart_cycles=1,
-        adam_beta1=0.9, adam_beta2=0.999, train_batch_size_samples=BATCH,
-        dead_feature_window=10**6, feature_sampling_window=10**6,
-        logger=LoggingConfig(log_to_wandb=False),
-    )  # fmt: skip
-    trainer = SAETrainer(config, sae, iter([x[:BATCH]]))
-
-    def step(batch):
-        trainer.step(batch)
-        trainer.n_training_steps += 1
-
-    def weights():
-        norm = sae.W_dec.detach().norm(dim=1)  # it selects by value times norm: fold it
-        return {
-            "W_enc": sae.W_enc.detach().T * norm[:, None],
-            "b_enc": sae.b_enc.detach() * norm,
-            "W_dec": sae.W_dec.detach() / norm[:, None],
-            "b_dec": sae.b_dec.detach(),
-        }
-
-    return step, weights
-
-
-def sparsify(start, x, *, adam=False, bf16=False):
-    import torch
-    from sparsify import Sae, SaeConfig
-
-    torch.set_float32_matmul_precision("high")  # as its trainer does
-    sae = Sae(x.shape[1], SaeConfig(num_latents=LATENTS, k=K), device="cpu", dtype=torch.float32)
-    with torch.no_grad():
-        sae.encoder.weight.copy_(start["W_enc"])
-        sae.encoder.bias.zero_()
-        sae.W_dec.copy_(start["W_enc"])
-        sae.b_dec.copy_(start["b_dec"])
-    if adam:
-        optimiser = torch.optim.Adam(sae.parameters(), lr=LR)
-    else:
-        from schedulefree import ScheduleFreeWrapper
-        from sparsify.sign_sgd import SignSGD
-
-        sign = SignSGD(sae.parameters(), lr=5e-3 / (LATENTS / 2**14) ** 0.5)
-        optimiser = ScheduleFreeWrapper(sign, momentum=0.95)
-        optimiser.train()
-
-    def step(batch):
-        sae.set_decoder_norm_to_unit_norm()
-        precision = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
-        with precision:
-            out = sae(batch)
-        out.fvu.backward()
-        sae.remove_gradient_parallel_to_decoder_directions()
-        optimiser.step()
-        optimiser.zero_grad()
-
-    def weights():
-        if not adam:
-            optimiser.eval()  # the averaged weights that it would save
-        found = {
-            "W_enc": sae.encoder.weight.detach().clone(),
-            "b_enc": sae.encoder.bias.detach().clone(),
-            "W_dec": sae.W_dec.detach().clone(),
-            "b_dec": sae.b_dec.detach().clone(),
-        }
-        if not adam:
-            optimiser.train()
-        return found
-
-    return step, weights
 
 
 def dictionary_learning(start, x):
@@ -166,9 +83,9 @@ def dictionary_learning(start, x):
     )  # fmt: skip
     sae = trainer.ae
     with torch.no_grad():
-        sae.encoder.weight.copy_(start["W_enc"])
+        sae.encoder.weight.copy_(start["W"])
         sae.encoder.bias.zero_()
-        sae.decoder.weight.copy_(start["W_enc"].T)
+        sae.decoder.weight.copy_(start["W"].T)
         sae.b_dec.copy_(start["b_dec"])
     steps = iter(range(1, 10**9))  # step 0 would replace b_dec
 
@@ -183,18 +100,18 @@ def dictionary_learning(start, x):
     }
 
 
-def engine(name, start, x):
+def engine(name, start, x, *, steps=10**9):
+    peer = {"k": K, "bf16": name.endswith("bf16")}
     makers = {
-        "finsae": lambda: finsae(start, x),
-        "finsae-exact": lambda: finsae(start, x, exact=True),
-        "saelens": lambda: saelens(start, x),
-        "saelens-bf16": lambda: saelens(start, x, bf16=True),
-        "sparsify": lambda: sparsify(start, x),
-        "sparsify-adam": lambda: sparsify(start, x, adam=True),
-        "sparsify-bf16": lambda: sparsify(start, x, bf16=True),
+        "finsae": lambda: finsae(start, x, steps=steps),
+        "finsae-exact": lambda: finsae(start, x, steps=steps, exact=True),
+        "finsae-own": lambda: finsae(start, x, steps=steps, own=True),
+        "saelens": lambda: saelens(start, x, batch=BATCH, **peer),
+        "sparsify": lambda: sparsify(start, **peer),
+        "sparsify-adam": lambda: sparsify(start, adam=True, **peer),
         "dictionary-learning": lambda: dictionary_learning(start, x),
     }
-    return makers[name]()
+    return makers[name.removesuffix("-bf16")]()
 
 
 # -- one engine in a process of its own
@@ -227,9 +144,10 @@ def child(args):
     torch.set_num_threads(args.threads)
     data = np.load(args.data)
     x, new = (torch.from_numpy(data[part]) for part in ("x", "new"))
-    start = {name: torch.from_numpy(data[name]) for name in ("W_enc", "b_dec")}
+    start = {name: torch.from_numpy(data[name]) for name in ("W", "b_dec")}
     before = peak_mb(reset=True)
-    step, weights = engine(args.child, start, x)
+    wanted = args.tokens // BATCH or args.warm + args.steps
+    step, weights = engine(args.child, start, x, steps=wanted)
     batches = x.split(BATCH)
     cpu, wall = [], []
     for number in range(args.warm + args.steps):
@@ -248,7 +166,8 @@ def child(args):
             step(batches[done % len(batches)])
             done += 1
         found["fvu_at_tokens"] = fvu(weights(), new)
-        step, weights = engine(args.child, start, x)
+        expected = round(args.seconds / statistics.median(cpu[args.warm :]))
+        step, weights = engine(args.child, start, x, steps=expected)
         done, begun = 0, time.process_time()
         while time.process_time() - begun < args.seconds:
             step(batches[done % len(batches)])
@@ -325,7 +244,7 @@ def race(args):
     found = {label: [] for label in names}
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder) / "data.npz")
-        np.savez(data, x=x, new=new, W_enc=W, b_dec=x.mean(0))
+        np.savez(data, x=x, new=new, W=W, b_dec=x.mean(0))
         for number in range(args.rounds):
             for label, name in names.items():
                 found[label].append(one_run(args, name, data, judge=number == 0))
@@ -371,7 +290,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--warm", type=int, default=2)
-    parser.add_argument("--pool", type=int, default=131_072, help="Training tokens held in memory.")
+    parser.add_argument("--pool", type=int, default=786_432, help="Training tokens held in memory.")
     parser.add_argument("--tokens", type=int, default=163_840)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--threads", type=int, default=1)

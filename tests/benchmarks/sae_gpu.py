@@ -26,6 +26,8 @@ import sys
 import time
 from pathlib import Path
 
+from sae_peers import LR, saelens, sparsify
+
 ENGINES = {
     "finsae": "finsae",
     "finsae, not recorded": "finsae-eager",
@@ -36,7 +38,6 @@ ENGINES = {
     "sparsify (Adam), bf16 autocast": "sparsify-adam",
     "sparsify (signum), bf16 autocast": "sparsify",
 }
-LR = 2.83e-4
 
 
 # -- data and weights, the same in every process
@@ -111,105 +112,13 @@ def finsae(args, start, x):
     return step, lambda: {n: w.detach() for n, w in trainer.weights.items()}
 
 
-def saelens(args, start, x):
-    os.environ.setdefault("WANDB_MODE", "disabled")
-    import torch
-    from sae_lens import LoggingConfig, TopKTrainingSAE, TopKTrainingSAEConfig
-    from sae_lens.config import SAETrainerConfig
-    from sae_lens.training.sae_trainer import SAETrainer
-
-    sae = TopKTrainingSAE(
-        TopKTrainingSAEConfig(
-            d_in=args.width, d_sae=args.latents, k=args.k, device=args.device, dtype="float32"
-        )
-    )
-    with torch.no_grad():
-        sae.W_enc.copy_(start["W"].T)
-        sae.W_dec.copy_(start["W"])
-        sae.b_enc.zero_()
-        sae.b_dec.copy_(start["b_dec"])
-    config = SAETrainerConfig(
-        n_checkpoints=0, checkpoint_path=None, save_final_checkpoint=False,
-        total_training_samples=args.batch * 10**6, device=args.device,
-        autocast=args.child == "saelens-bf16", lr=LR, lr_end=LR,
-        lr_scheduler_name="constant", lr_warm_up_steps=0, lr_decay_steps=0, n_restart_cycles=1,
-        adam_beta1=0.9, adam_beta2=0.999, train_batch_size_samples=args.batch,
-        dead_feature_window=10**6, feature_sampling_window=10**6,
-        logger=LoggingConfig(log_to_wandb=False),
-    )  # fmt: skip
-    trainer = SAETrainer(config, sae, iter([x[: args.batch].float()]))
-
-    def step(batch):
-        trainer.step(batch.float())
-        trainer.n_training_steps += 1
-
-    def weights():
-        norm = sae.W_dec.detach().norm(dim=1)  # it selects by value times norm: fold it
-        return {
-            "W_enc": sae.W_enc.detach().T * norm[:, None],
-            "b_enc": sae.b_enc.detach() * norm,
-            "W_dec": sae.W_dec.detach() / norm[:, None],
-            "b_dec": sae.b_dec.detach(),
-        }
-
-    return step, weights
-
-
-def sparsify(args, start, x):
-    import torch
-    from sparsify import Sae, SaeConfig
-
-    torch.set_float32_matmul_precision("high")  # as its trainer does
-    sae = Sae(
-        args.width,
-        SaeConfig(num_latents=args.latents, k=args.k),
-        device=args.device,
-        dtype=torch.float32,
-    )
-    with torch.no_grad():
-        sae.encoder.weight.copy_(start["W"])
-        sae.encoder.bias.zero_()
-        sae.W_dec.copy_(start["W"])
-        sae.b_dec.copy_(start["b_dec"])
-    adam = args.child == "sparsify-adam"
-    if adam:
-        optimiser = torch.optim.Adam(sae.parameters(), lr=LR, fused=args.device == "cuda")
-    else:
-        from schedulefree import ScheduleFreeWrapper
-        from sparsify.sign_sgd import SignSGD
-
-        sign = SignSGD(sae.parameters(), lr=5e-3 / (args.latents / 2**14) ** 0.5)
-        optimiser = ScheduleFreeWrapper(sign, momentum=0.95)
-        optimiser.train()
-
-    def step(batch):
-        sae.set_decoder_norm_to_unit_norm()
-        with torch.autocast(args.device, torch.bfloat16):
-            out = sae(batch.float())
-        out.fvu.backward()
-        sae.remove_gradient_parallel_to_decoder_directions()
-        optimiser.step()
-        optimiser.zero_grad()
-
-    def weights():
-        if not adam:
-            optimiser.eval()  # the averaged weights that it would save
-        found = {
-            "W_enc": sae.encoder.weight.detach().clone(),
-            "b_enc": sae.encoder.bias.detach().clone(),
-            "W_dec": sae.W_dec.detach().clone(),
-            "b_dec": sae.b_dec.detach().clone(),
-        }
-        if not adam:
-            optimiser.train()
-        return found
-
-    return step, weights
-
-
 def engine(args, start, x):
     kind = args.child.partition("-")[0]
-    return {"finsae": finsae, "saelens": saelens, "sparsify": sparsify}[kind](args, start, x)
+    if kind == "saelens":
+        return saelens(start, x, k=args.k, batch=args.batch, bf16=args.child == "saelens-bf16")
+    if kind == "sparsify":
+        return sparsify(start, k=args.k, adam=args.child == "sparsify-adam", bf16=True)
+    return finsae(args, start, x)
 
 
 # -- one engine in a process of its own
