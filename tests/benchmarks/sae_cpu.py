@@ -252,22 +252,28 @@ def race(args):
     return found
 
 
+def times(found, label, other):
+    """Speed as a multiple of another engine's in the same round; the median over rounds."""
+    if other not in found:
+        return "-"
+    pairs = zip(found[label], found[other], strict=True)
+    key = "tokens_per_cpu_second"
+    return f"{statistics.median(mine[key] / its[key] for mine, its in pairs):.1f}"
+
+
 def table(found, args):
-    speed = {
-        label: statistics.median(run["tokens_per_cpu_second"] for run in runs)
-        for label, runs in found.items()
-    }
     lines = [
-        f"| engine | tokens / CPU-second (rounds) | of SAELens | FVU at {args.tokens:,} tokens | "
-        f"FVU after {args.seconds} CPU-seconds (tokens) | peak memory beyond data, MB |",
-        "|---|---|---|---|---|---|",
+        "| engine | tokens / CPU-second (rounds) | times SAELens | times sparsify (Adam) | "
+        f"FVU at {args.tokens:,} tokens | FVU after {args.seconds} CPU-seconds (tokens) | "
+        "peak memory beyond data, MB |",
+        "|---" * 7 + "|",
     ]
     for label, runs in found.items():
         rounds = " / ".join(f"{run['tokens_per_cpu_second']:,.0f}" for run in runs)
-        ratio = f"{speed[label] / speed['SAELens']:.1f}" if "SAELens" in speed else "-"
         first = runs[0]
         lines.append(
-            f"| {label} | {rounds} | {ratio} | {first['fvu_at_tokens']:.4f} | "
+            f"| {label} | {rounds} | {times(found, label, 'SAELens')} | "
+            f"{times(found, label, 'sparsify (Adam)')} | {first['fvu_at_tokens']:.4f} | "
             f"{first['fvu_at_seconds']:.4f} ({first['tokens_at_seconds']:,}) | "
             f"{max(run['peak_mb'] for run in runs):,.0f} |"
         )
