@@ -245,4 +245,4 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         return parse_object(path.read_text())
     except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} is not JSON of settings: {error}") from error
