@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from finsae.checks import DataError
 from finsae.store import (
-    DAMAGED,
     LOCK,
     alone,
     atomic_path,
@@ -25,6 +24,7 @@ from finsae.store import (
     parse_object,
     progress,
     provenance,
+    readable,
     write_json,
 )
 
@@ -100,23 +100,19 @@ class Activations:
                 f"{place} holds activations of schema {meta.get('version')}, of another finsae; "
                 f"this one reads {VERSION}: delete the folder and collect again"
             )
-        with _sound(place):
+        with readable(*_damaged(place)):
             shape = (int(meta["tokens"]), len(meta["layers"]), int(meta["width"]))
-        size, wanted = (place / "tokens.f16").stat().st_size, 2 * int(np.prod(shape))
-        if size != wanted:
-            raise DataError(
-                f"{place / 'tokens.f16'} has {size} bytes, not {wanted}: delete the folder and "
-                "collect again"
-            )
-        tokens = (
-            np.memmap(place / "tokens.f16", np.float16, "r", shape=shape)
-            if wanted
-            else np.empty(shape, np.float16)  # an empty file cannot be mapped
-        )
-        with _sound(place):
+            size, wanted = (place / "tokens.f16").stat().st_size, 2 * math.prod(shape)
+            if size != wanted or min(shape) < 0:
+                raise ValueError(f"tokens.f16 has {size} bytes, not {wanted}")
             offsets = np.load(place / "offsets.npy", mmap_mode="r")
-            spans = np.load(place / "spans.npy", mmap_mode="r" if wanted else None)
-            _check_bounds(offsets, spans, tokens=shape[0])
+            _check_offsets(offsets, texts=meta["texts"], tokens=shape[0])
+            if not wanted:  # an empty file cannot be mapped
+                return cls(np.empty(shape, np.float16), offsets, np.empty((0, 2), np.int32), meta)
+            tokens = np.memmap(place / "tokens.f16", np.float16, "r", shape=shape)
+            spans = np.load(place / "spans.npy", mmap_mode="r")
+            if spans.shape != (shape[0], 2) or spans.dtype != np.int32:
+                raise ValueError(f"spans.npy is not of {shape[0]} tokens")
         return cls(tokens, offsets, spans, meta)
 
     def __len__(self) -> int:
@@ -185,7 +181,7 @@ def collect(
         return Activations.open(place)
     with alone(place):
         if not _found(place, name):  # another process may have finished it meanwhile
-            writer = _Writer(place, name)
+            writer = _Writer(place, name, layers=len(layers))
             with progress("Reading texts", len(texts)) if show else nullcontext() as shown:
                 for start in range(0, len(texts), SHARD):
                     shard = texts[start : start + SHARD]
@@ -203,43 +199,40 @@ def collect(
     return Activations.open(place)
 
 
-@contextmanager
-def _sound(place: Path) -> Iterator[None]:
-    """Call what cannot be read a damaged folder."""
-    try:
-        yield
-    except (*DAMAGED, EOFError, SyntaxError, TokenError) as error:  # numpy parses headers as Python
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"{place} holds damaged activations ({error}): delete the folder and collect again"
-        ) from None
+def _damaged(place: Path) -> tuple[str, str]:
+    return f"the activations in {place}", "delete the folder and collect again"
 
 
-def _check_bounds(offsets: Offsets, spans: Spans, *, tokens: int) -> None:
-    ends = offsets.shape[0] > 0 and (offsets[0], offsets[-1]) == (0, tokens)
-    if offsets.ndim != 1 or not ends or (np.diff(offsets) < 0).any():
-        raise ValueError(f"offsets.npy does not divide {tokens} tokens into texts")
-    if spans.shape != (tokens, 2):
-        raise ValueError(f"spans.npy is of {spans.shape[0]} tokens, not {tokens}")
+def _check_offsets(offsets: Offsets, *, texts: int, tokens: int) -> None:
+    whole = offsets.shape == (texts + 1,) and offsets.dtype == np.int64
+    ends = whole and (offsets[0], offsets[-1]) == (0, tokens)
+    if not ends or (np.diff(offsets) < 0).any():
+        raise ValueError(f"offsets.npy does not divide {tokens} tokens into {texts} texts")
 
 
 def _noted(file: Path) -> dict[str, Any]:
-    with _sound(file.parent):
-        return parse_object(file.read_text())
+    raw = file.read_bytes()
+    with readable(*_damaged(file.parent)):
+        return parse_object(raw)
 
 
 def _found(place: Path, name: str) -> bool:
     """Say whether the folder is finished; refuse it if it holds anything of another key."""
     for file in ("meta.json", "progress.json"):
-        if (place / file).is_file():
+        if not (place / file).is_file():
+            continue
+        try:
             held = _noted(place / file).get("key")
-            if held != name:
-                raise DataError(
-                    f"{place} holds activations of another model, layer or list of texts "
-                    f"(key {held}, not {name}): choose another folder, or delete this one"
-                )
-            return file == "meta.json"
+        except FileNotFoundError:  # another process has just finished
+            return _found(place, name)
+        if held != name:
+            raise DataError(
+                f"{place} holds activations of another model, layer or list of texts "
+                f"(key {held}, not {name}): choose another folder, or delete this one"
+            )
+        return file == "meta.json"
+    if (place / "meta.json").is_file():  # finished between the two looks
+        return _found(place, name)
     if place.is_dir() and any(file.name != LOCK for file in place.iterdir()):
         raise DataError(f"{place} is not empty and holds no activations: choose another folder")
     return False
@@ -248,24 +241,26 @@ def _found(place: Path, name: str) -> bool:
 class _Writer:
     """Appends shards; ``progress.json`` says how much of the files is finished."""
 
-    def __init__(self, place: Path, name: str) -> None:
+    def __init__(self, place: Path, name: str, *, layers: int) -> None:
         self.place, self.name = place, name
         self.texts = self.tokens = self.width = 0
         self.sizes = dict.fromkeys(GROWING, 0)
         if (place / "progress.json").is_file():
-            with _sound(place):
-                self._resume(_noted(place / "progress.json"))
+            with readable(*_damaged(place)):
+                self._resume(_noted(place / "progress.json"), layers)
         else:
             self._note()
         for file, size in self.sizes.items():
             (place / file).touch()
             os.truncate(place / file, size)
 
-    def _resume(self, done: dict[str, Any]) -> None:
-        self.texts, self.tokens, self.width = (
-            int(done[name]) for name in ("texts", "tokens", "width")
-        )
-        self.sizes = {file: int(done["sizes"][file]) for file in GROWING}
+    def _resume(self, done: dict[str, Any], layers: int) -> None:
+        counts = [int(done[name]) for name in ("texts", "tokens", "width")]
+        self.texts, self.tokens, self.width = counts
+        sizes = (2 * self.tokens * layers * self.width, 8 * self.tokens, 8 * self.texts)
+        self.sizes = dict(zip(GROWING, sizes, strict=True))
+        if min(counts) < 0 or done["sizes"] != self.sizes:
+            raise ValueError("progress.json contradicts itself")
         for file, size in self.sizes.items():
             held = self.place / file
             if size and held.stat().st_size < size:  # to be cut to its size, it would grow by zeros

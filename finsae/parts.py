@@ -12,7 +12,7 @@ import pandas as pd
 
 from finsae.artefact import SEAL, check_seal, reading, replacing, seal
 from finsae.checks import DataError
-from finsae.store import DAMAGED, parse_object, read_parquet, write_json, write_table
+from finsae.store import DAMAGED, parse_object, read_parquet, readable, write_json, write_table
 
 SCHEMA = 1  # raised when the layout changes
 PARTS = "_parts.json"  # readers of the layout pass over names that begin so
@@ -59,29 +59,22 @@ def read_parts(folder: str | Path, only: Sequence[int] | None = None) -> pd.Data
         If there is none, a part is damaged, or one that is asked for is missing.
     """
     source = Path(folder)
-    with reading(source):
-        try:
-            content = parse_object((source / PARTS).read_text())
-            sealed = content.pop(SEAL)
-            files = dict(zip(content["values"], content["files"], strict=True))
-            unknown = sorted(set(only or ()) - set(files))
-            if unknown:
-                raise DataError(
-                    f'"{folder}" has no {content["by"]} {unknown[0]}: it has {min(files)} to '
-                    f"{max(files)}"
-                )
-            wanted = [file for value, file in files.items() if only is None or value in only]
-            marks = {file: sealed["files"][file] for file in wanted}
-            sealed = {**sealed, "files": marks}
-            check_seal(source, sealed, schema=SCHEMA, content=content, holder=PARTS)
-            parts = [read_parquet(source / file) for file in wanted]
-        except DAMAGED as error:
-            if isinstance(error, DataError):
-                raise
+    damaged = f'the table in "{folder}"', "delete the folder, and make or copy it again"
+    with reading(source), readable(*damaged):
+        content = parse_object((source / PARTS).read_text())
+        sealed = content.pop(SEAL)
+        files = dict(zip(content["values"], content["files"], strict=True))
+        unknown = sorted(set(only or ()) - set(files))
+        if unknown:
             raise DataError(
-                f'the table in "{folder}" cannot be read ({error}): delete the folder, and make or '
-                "copy it again"
-            ) from None
+                f'"{folder}" has no {content["by"]} {unknown[0]}: it has {min(files)} to '
+                f"{max(files)}"
+            )
+        wanted = [file for value, file in files.items() if only is None or value in only]
+        marks = {file: sealed["files"][file] for file in wanted}
+        sealed = {**sealed, "files": marks}
+        check_seal(source, sealed, schema=SCHEMA, content=content, holder=PARTS)
+        parts = [read_parquet(source / file) for file in wanted]
     return pd.concat(parts, ignore_index=True)
 
 

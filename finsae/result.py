@@ -14,7 +14,7 @@ from finsae.checks import DataError
 from finsae.markup import Cell, Grid, Shown, View
 from finsae.methods import in_order, label
 from finsae.metrics import METRICS, Metric, interval, known
-from finsae.store import DAMAGED, alone, parse_object, plain, write_json, write_table
+from finsae.store import DAMAGED, alone, parse_object, plain, readable, write_json, write_table
 
 SCORE_COLUMNS = ("method", "metric", "value", "low", "high", "n", "interval", "versus")
 
@@ -87,13 +87,9 @@ class Result(Shown):
         with reading(source):
             if not (source / SCORES).is_file():
                 raise DataError(f'no run in "{folder}" (no {SCORES}): finsae demo --out makes one')
-            try:
+            again = "delete the folder, and make it again with finsae demo --out"
+            with readable(f'the run in "{folder}"', again):
                 return cls._read(source)
-            except DAMAGED as error:
-                raise DataError(
-                    f'the run in "{folder}" cannot be read ({error}): delete the folder, and '
-                    "make it again with finsae demo --out"
-                ) from None
 
     def _view(self) -> View:
         scores = self.scores

@@ -7,6 +7,7 @@ finished.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,14 +16,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import pandas as pd
+
+from finsae.checks import DataError
 
 try:
     import fcntl
@@ -162,6 +168,27 @@ def together(folder: str | Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def sole(file: Path, *, wait: Callable[[], object]) -> Iterator[None]:
+    """Hold a lock file, which is gone afterwards.
+
+    While another holds it, `wait` is called again and again; it may raise.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        while fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                wait()
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                file.unlink()
+
+
 def write_json(path: str | Path, content: Any) -> None:  # noqa: ANN401 - any JSON value
     """Write JSON atomically; NaN becomes null, since JSON has no NaN."""
     with atomic_path(path) as temporary:
@@ -265,10 +292,34 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
 
 
 DAMAGED = (
-    OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
-    NotImplementedError,
+    OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, EOFError,
+    NotImplementedError, BadZipFile, zlib.error, SyntaxError, TokenError,
 )  # fmt: skip
-"""What reading a damaged file raises, depending on where the damage is."""
+"""What reading a damaged file raises, depending on where the damage is; numpy parses as Python."""
+PASSING = {
+    errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE,
+    errno.ENOSPC, errno.EAGAIN, errno.EINTR, errno.ETIMEDOUT,
+}  # fmt: skip
+"""Errors of the system, which say nothing of a file."""
+
+
+@contextmanager
+def readable(what: str, way_out: str) -> Iterator[None]:
+    """Say what cannot be read and what to do, of whatever reading a damaged file raises.
+
+    Raises
+    ------
+    DataError
+        Of the damage; an error of the system, such as too many open files, stays what it is.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise
+        raise DataError(f"{what} cannot be read ({error}): {way_out}") from None
 
 
 def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ from finsae.artefact import SEAL, check_seal, reading, replacing, seal, write_ar
 from finsae.checks import DataError, nearest, one_of
 from finsae.features.pooling import Matrix, TokenCodes, companies_with, idf
 from finsae.markup import Grid, Shown, View
-from finsae.store import DAMAGED, alone, parse_object, plain, read_parquet, write_json
+from finsae.store import alone, parse_object, plain, read_parquet, readable, write_json
 
 SCHEMA = 1  # raised when the files of a folder, or what they hold, change
 MATRIX, MADE = "features.npz", "provenance.json"
@@ -174,13 +173,9 @@ class Features(Shown):
             missing = [name for name in wanted if not (source / name).is_file()]
             if missing:
                 raise DataError(_not_features(source, missing))
-            try:
+            again = f"delete the folder and make them again: finsae build-features --out {source}"
+            with readable(f'the features in "{source}"', again):
                 return cls._read(source)
-            except (*DAMAGED, EOFError, BadZipFile) as error:
-                raise DataError(
-                    f'the features in "{source}" cannot be read ({error}); delete the folder and '
-                    f"make them again: finsae build-features --out {source}"
-                ) from None
 
     def _view(self) -> View:
         companies, count = self.matrix.shape

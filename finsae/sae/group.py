@@ -20,7 +20,7 @@ from finsae.sae.coder import Coder
 from finsae.sae.io import load, save, write
 from finsae.sae.place import GROUPS, find, is_group, is_untrained
 from finsae.sae.untrained import untrained
-from finsae.store import DAMAGED, parse_object, write_json
+from finsae.store import parse_object, readable, write_json
 
 Codes = sparse.csr_array
 
@@ -203,13 +203,11 @@ def load_groups(name: str | Path, *, device: str | None = None) -> GroupSAE:
     """
     place = find(name)
     path = place / GROUPS
-    try:
+    with readable(f"{path}, the list of groups,", "train them again"):
         content = parse_object(path.read_text())
         members = [_member(place, listed, device) for listed in content.pop("groups")]
-    except DAMAGED as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} is no list of groups ({error}): train them again") from None
+        if not members:
+            raise ValueError("no group")
     if is_untrained(name):
         members = [replace(member, coder=untrained(member.coder)) for member in members]
         content["untrained"] = True

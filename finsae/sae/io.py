@@ -16,7 +16,7 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from finsae.artefact import SEAL, DamagedError, check_seal, replacing, seal
+from finsae.artefact import SEAL, check_seal, replacing, seal
 from finsae.checks import DataError
 from finsae.plugins import make
 from finsae.sae.coder import Coder
@@ -34,7 +34,7 @@ from finsae.sae.pursuit import Pursuit
 from finsae.sae.settings import Training
 from finsae.sae.sparsify import from_sparsify
 from finsae.sae.untrained import untrained
-from finsae.store import parse_object, plain, write_json, write_table
+from finsae.store import parse_object, plain, readable, write_json, write_table
 
 SAELENS_VERSION = "6.54.12"
 DTYPES = ("float16", "float32")
@@ -173,9 +173,18 @@ def load(name: str | Path, *, layer: int | None = None, device: str | None = Non
     folder = find(name)
     if is_group(folder):
         return _of_group(name, layer, device)
+    damaged = f'the SAE in "{folder}"', "delete the folder, and train or copy it again"
+    with readable(*damaged):
+        coder = _loaded(folder, device)
+    if layer not in (None, coder.layer_):
+        raise DataError(f'"{name}" reads layer {coder.layer_}, not layer {layer}')
+    return untrained(coder) if is_untrained(name) else coder
+
+
+def _loaded(folder: Path, device: str | None) -> Coder:
     config = _json(folder / "cfg.json")
     own = dict((config.get("metadata") or {}).get("finsae") or {})
-    _check(folder, own.pop(SEAL, None))
+    check_seal(folder, own.pop(SEAL, None), schema=SCHEMA)
     found = _described(folder, config, own)
     try:
         coder: Coder = make("coder", found.architecture, **found.settings, device=device)
@@ -188,21 +197,9 @@ def load(name: str | Path, *, layer: int | None = None, device: str | None = Non
     if len(coder.labels_) != coder.latents:
         raise DataError(f"{folder}/labels.parquet names {len(coder.labels_)} of {coder.latents}")
     coder.layer_, coder.model_ = own.pop("layer", found.layer), found.model
-    if layer not in (None, coder.layer_):
-        raise DataError(f'"{name}" reads layer {coder.layer_}, not layer {layer}')
     coder.scale_ = float(own.get("scale", 1.0))
     coder.provenance_ = own or {"hook_name": found.hook, "folder": folder.name}
-    return untrained(coder) if is_untrained(name) else coder
-
-
-def _check(folder: Path, sealed: dict[str, Any] | None) -> None:
-    try:
-        check_seal(folder, sealed, schema=SCHEMA)
-    except (DamagedError, KeyError, TypeError, OSError) as error:
-        raise DataError(
-            f'the SAE in "{folder}" cannot be read ({error}): delete the folder, and train or copy '
-            "it again"
-        ) from None
+    return coder
 
 
 def _of_group(name: str | Path, layer: int | None, device: str | None) -> Coder:

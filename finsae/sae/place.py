@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from finsae.checks import DataError, nearest
-from finsae.store import DAMAGED, hash_file, hash_texts, parse_object
+from finsae.store import hash_file, hash_texts, parse_object, readable
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SHIPPED = {
@@ -82,13 +82,9 @@ def folder_hash(name: str | Path) -> str:
     folder = find(name)
     places = [folder]
     if (folder / GROUPS).is_file():  # a member may be another SAE's folder
-        try:
+        with readable(f"{folder / GROUPS}, the list of groups,", "train them again"):
             listed = parse_object((folder / GROUPS).read_text())["groups"]
-            places += [folder / str(member["folder"]) for member in listed]
-        except DAMAGED as error:
-            raise DataError(
-                f"{folder / GROUPS} is no list of groups ({error}): train them again"
-            ) from None
+            places += [find(folder / str(member["folder"])) for member in listed]
     files = [
         file
         for place in places

@@ -16,6 +16,7 @@ from finsae.checks import DataError
 from finsae.sources.prices import main_unit
 from finsae.store import (
     DAMAGED,
+    PASSING,
     alone,
     key,
     parse_object,
@@ -228,7 +229,9 @@ def _kept(place: Path) -> pd.DataFrame:
             if list(table) != COLUMNS or table["date"].dtype.kind != "M":
                 raise ValueError("not the columns of a batch")
             parts.append(table.assign(part=path.name))
-        except DAMAGED:
+        except DAMAGED as error:
+            if isinstance(error, OSError) and error.errno in PASSING:
+                raise
             path.unlink()
     if not parts:
         return pd.DataFrame(columns=COLUMNS).astype({"date": "datetime64[ms]", "close": float})

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
@@ -23,7 +24,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from finsae.checks import DataError
 from finsae.sources.raw import RawCache
-from finsae.store import alone
+from finsae.store import alone, sole
 
 AGAIN = {403, 408, 425, 429, 500, 502, 503, 504}
 """Statuses that pass. 403 is how the SEC answers who asks too often."""
@@ -168,7 +169,7 @@ class Client:
         url = self.url(path, params)
         kept = self.cache.read(url, since=since)
         if kept.body is None:
-            with alone(self.cache.path(url).parent):
+            with sole(self.cache.path(url).with_suffix(".lock"), wait=partial(self._rest, url)):
                 kept = self.cache.read(url, since=since)  # another may have fetched it meanwhile
                 if kept.body is None:
                     return self._fetch_to_keep(url, damaged=kept.damaged)
@@ -265,13 +266,17 @@ class Client:
                 raise FetchError(f"{url} redirects to elsewhere ({at[:100]}): not followed")
         raise FetchError(f"{url} redirects more than {MOST_REDIRECTS} times")
 
+    def _rest(self, url: str, seconds: float = 0.05) -> None:
+        if self._stopped.wait(seconds):
+            raise FetchError(f"{url}: stopped; what is finished is kept")
+
     def _hold(self, url: str) -> None:
         """Wait while the server wants to be left alone."""
         wait = self._wait.until - time.monotonic()
         if wait > 0 and self.manners.sleep is not None:
             self.manners.sleep(wait)
-        elif self._stopped.wait(max(wait, 0.0)):
-            raise FetchError(f"{url}: stopped; what is finished is kept")
+        else:
+            self._rest(url, max(wait, 0.0))
 
     def _wait_turn(self) -> None:
         """Wait until one more request keeps the rate, over all threads and processes."""

@@ -1,9 +1,10 @@
 """Race of TopK training on a CPU: finsae against SAELens, sparsify and dictionary_learning.
 
-Same activations, initial weights, batch, k, Adam and learning rate, no dead-latent loss; rounds are
-interleaved, each engine in a process of its own with one thread, timed in CPU seconds. Afterwards
-every engine trains on for the same number of tokens and, again from the start, for the same number
-of CPU seconds, and all are judged by one formula on tokens that none of them has seen.
+Same activations, initial weights, batch, k, Adam and learning rate, no dead-latent loss, but for
+the rows that name settings of their own; rounds are interleaved, each engine in a process of its
+own with one thread, timed in CPU seconds. Afterwards every engine trains on for the same number of
+tokens and, again from the start, for the same number of CPU seconds, and all are judged by one
+formula on tokens that none of them has seen.
 
     python tests/benchmarks/sae_cpu.py --activations FOLDER --layer 5 --out reports/benchmarks
 
@@ -29,6 +30,7 @@ import numpy as np
 from sae_peers import LR, saelens, sparsify
 
 K, LATENTS, BATCH = 32, 8192, 4096
+UNSEEN = 8192
 ENGINES = {
     "finsae": "finsae",
     "finsae, float32 throughout": "finsae-exact",
@@ -166,7 +168,7 @@ def child(args):
             step(batches[done % len(batches)])
             done += 1
         found["fvu_at_tokens"] = fvu(weights(), new)
-        expected = round(args.seconds / statistics.median(cpu[args.warm :]))
+        expected = max(1, round(args.seconds / statistics.median(cpu[args.warm :])))
         step, weights = engine(args.child, start, x, steps=expected)
         done, begun = 0, time.process_time()
         while time.process_time() - begun < args.seconds:
@@ -185,19 +187,22 @@ def activations(args):
         random = np.random.default_rng(0)
         directions = random.normal(size=(2048, 384)).astype(np.float32)
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        count = args.pool + 8192
-        active = random.random((count, 2048)) < 16 / 2048
-        x = (active * (0.5 + random.random((count, 2048)))).astype(np.float32) @ directions
-        x += 0.05 * random.normal(size=x.shape).astype(np.float32)
+        x = np.empty((args.pool + UNSEEN, 384), np.float32)
+        for part in np.array_split(x, len(x) // UNSEEN):
+            active = random.random((len(part), 2048)) < 16 / 2048
+            part[:] = (active * (0.5 + random.random(active.shape))).astype(np.float32) @ directions
+            part += 0.05 * random.normal(size=part.shape).astype(np.float32)
     else:
         from finsae.activations import Activations
 
         tokens = Activations.open(args.activations).layer(args.layer)
-        rows = np.sort(np.random.default_rng(0).permutation(len(tokens))[: args.pool + 8192])
+        if len(tokens) < BATCH + UNSEEN:
+            raise SystemExit(f"{len(tokens):,} tokens are too few: {BATCH + UNSEEN:,} at least")
+        rows = np.sort(np.random.default_rng(0).permutation(len(tokens))[: args.pool + UNSEEN])
         x = np.asarray(tokens[rows], dtype=np.float32)
         x = x[np.random.default_rng(1).permutation(len(x))]
     x *= x.shape[1] ** 0.5 / np.linalg.norm(x - x.mean(0), axis=1).mean()
-    return x[: args.pool], x[args.pool :]
+    return x[:-UNSEEN], x[-UNSEEN:]
 
 
 def available(python, name):

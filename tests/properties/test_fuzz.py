@@ -322,7 +322,7 @@ def test_features(tmp_path, name):
     fuzz(read, [(tmp_path / name).read_bytes()], sealed=True)
 
 
-@pytest.mark.parametrize("name", ["meta.json", "offsets.npy"])
+@pytest.mark.parametrize("name", ["meta.json", "offsets.npy", "spans.npy"])
 def test_activations(tmp_path, name):
     collect(Words(), ["a company", "another"], tmp_path, layers=(5, 2))
 
@@ -345,7 +345,7 @@ def test_activations_that_are_unfinished(tmp_path):
         for path, content in kept.items():
             path.write_bytes(content)
         state.write_bytes(raw)
-        _Writer(tmp_path, name)
+        _Writer(tmp_path, name, layers=1)
 
     fuzz(read, [kept[state]])
 

@@ -183,16 +183,29 @@ def test_damaged_notes_are_told_and_nothing_is_made_up(tmp_path):
     for file in ("meta.json", "offsets.npy"):
         held = (tmp_path / "a" / file).read_bytes()
         (tmp_path / "a" / file).write_bytes(b"201302")
-        with pytest.raises(DataError, match="damaged activations"):
+        with pytest.raises(DataError, match="cannot be read"):
             Activations.open(tmp_path / "a")
         (tmp_path / "a" / file).write_bytes(held)
-    np.save(tmp_path / "a" / "offsets.npy", np.arange(9))
-    with pytest.raises(DataError, match="does not divide"):
-        Activations.open(tmp_path / "a")
+    sound = np.load(tmp_path / "a" / "offsets.npy")
+    for wrong in (sound[1:], sound[::-1], sound.astype(np.uint8), np.delete(sound, 3), sound + 1):
+        np.save(tmp_path / "a" / "offsets.npy", wrong)
+        with pytest.raises(DataError, match="does not divide"):
+            Activations.open(tmp_path / "a")
+
+
+def test_damaged_progress_is_told_and_nothing_is_made_up(tmp_path):
 
     with suppress(KeyboardInterrupt):
         collect(Words(dies_at=TEXTS[20]), TEXTS, tmp_path / "b", layers=(1,))
     tokens = tmp_path / "b" / "tokens.f16"
+    note = tmp_path / "b" / "progress.json"
+    held = json.loads(note.read_text())
+    assert held["texts"] == 16
+    for wrong in ({"texts": 24}, {"texts": 0}, {"tokens": -1}, {"sizes": {"tokens.f16": -6}}):
+        note.write_text(json.dumps(held | wrong))
+        with pytest.raises(DataError, match="contradicts itself"):
+            collect(Words(), TEXTS, tmp_path / "b", layers=(1,))
+    note.write_text(json.dumps(held))
     tokens.write_bytes(tokens.read_bytes()[:-100])
     with pytest.raises(DataError, match=r"tokens.f16 is shorter than the [0-9]+ bytes written"):
         collect(Words(), TEXTS, tmp_path / "b", layers=(1,))

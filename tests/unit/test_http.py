@@ -12,6 +12,7 @@ from https_server import Reply
 
 from finsae.checks import DataError
 from finsae.sources.http import Client, FetchError, Manners
+from finsae.store import sole
 
 AGENT = "Jane Doe jane@example.org"
 
@@ -60,6 +61,16 @@ def test_two_who_want_the_same_at_once_ask_once(https, tmp_path):
         assert set(pool.map(lambda one: one.get("a"), clients)) == {b"content"}
     assert https.requests == ["/a"]
     assert sorted((one.sent, one.found) for one in clients) == [(0, 1)] * 3 + [(1, 0)]
+
+
+def test_who_waits_for_anothers_fetch_can_be_stopped(https, tmp_path, client):
+    lock = client.cache.path(f"{https.address}/a").with_suffix(".lock")
+    with sole(lock, wait=pytest.fail), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.get, "a")
+        time.sleep(0.2)
+        with client.stopped(), pytest.raises(FetchError, match="stopped"):
+            waiting.result(timeout=5)
+    assert https.requests == [] and not lock.exists()
 
 
 def test_a_packed_body_is_unpacked(https, client):

@@ -203,9 +203,3 @@ def test_the_registry_needs_saelens_only_where_a_release_is_named(monkeypatch, t
     (tmp_path / "sae").mkdir()
     written(tmp_path / "sae" / "scope--layer_3--x")
     assert sae.load("scope/layer_3/x", device="cpu").layer_ == 4
-
-
-def test_a_folder_of_groups_says_how_it_is_read(tmp_path):
-    (tmp_path / "groups.json").write_text('{"groups": []}')
-    with pytest.raises(DataError, match="load_groups"):
-        sae.load(tmp_path)

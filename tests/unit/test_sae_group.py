@@ -119,10 +119,13 @@ def test_a_folder_of_groups_comes_back(trained, tmp_path):
     with pytest.raises(DataError, match="reads layer 3, not layer 2"):
         sae.load(alone, layer=2)
     itself = '{"groups": [{"folder": "", "layers": [1], "scales": [1.0]}]}'
-    for damaged in ('{"groups": [{}]}', "[]", itself):
+    for damaged in ('{"groups": [{}]}', "[]", '{"groups": []}', itself):
         (folder / "groups.json").write_text(damaged)
         with pytest.raises(DataError, match="train them again"):
             sae.load_groups(folder)
+    (folder / "groups.json").write_text('{"groups": [{"folder": "gone"}]}')
+    with pytest.raises(DataError, match="gone"):
+        sae.folder_hash(folder)
 
 
 def test_one_saelens_folder_per_layer(trained, tmp_path):

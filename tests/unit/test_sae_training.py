@@ -329,6 +329,11 @@ def test_foreign_or_damaged_folders_are_refused(tmp_path):
         (folder / "cfg.json").write_text(json.dumps(config | wrong))
         with pytest.raises(DataError, match=message):
             sae.load(folder)
+    for own in ([1], {"settings": [1]}, {"scale": "x"}, {"sealed": {"schema": 1, "files": "x"}}):
+        damaged = config | {"metadata": config["metadata"] | {"finsae": own}}
+        (folder / "cfg.json").write_text(json.dumps(damaged))
+        with pytest.raises(DataError, match="cannot be read"):
+            sae.load(folder)
     (folder / "cfg.json").write_text("{")
     with pytest.raises(DataError, match="not JSON"):
         sae.load(folder)
