@@ -70,7 +70,7 @@ def assert_same(one, other):
         pd.testing.assert_frame_equal(first, second, check_column_type=False, obj=name)
 
 
-@pytest.fixture(scope="module", params=["tfidf", "minilm"])
+@pytest.fixture(scope="module", params=["tfidf", pytest.param("minilm", marks=pytest.mark.slow)])
 def worlds(request):
     reading = Reading(model=request.param)
     universe = toy.universe(per_industry=6)

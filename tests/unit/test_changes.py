@@ -59,7 +59,7 @@ def universe(table):
     return Universe.build(known_by(rows), filings=rows)
 
 
-@pytest.fixture(scope="module", params=["tfidf", "minilm"])
+@pytest.fixture(scope="module", params=["tfidf", pytest.param("minilm", marks=pytest.mark.slow)])
 def panel(request):
     return build_features(universe(filings()).yearly(), Reading(model=request.param))
 
