@@ -33,6 +33,13 @@ WATCH = """(async () => {
     opened.finished = seconds();
 })()"""
 ERRORS = {"Runtime.exceptionThrown", "Log.entryAdded"}
+WORK = """(() => {
+  const begun = performance.now();
+  let x = 1;
+  for (let i = 0; i < 3e7; i++) x = (Math.imul(x, 1664525) + i) | 0;
+  return (performance.now() - begun) / 1000 + (x & 0);
+})()"""
+USUAL = 0.22  # seconds of it
 
 
 class Browser:
@@ -138,6 +145,14 @@ class Browser:
             time.sleep(0.1)
         self("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
         return dict(found)
+
+    def slowness(self) -> float:
+        """How many times as long as on two idle cores of 2.5 GHz things take here and now.
+
+        The machine may be throttled, which a fixed piece of work tells, and others may share it.
+        """
+        crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        return crowd * max(1.0, float(self.run(WORK)) / USUAL)
 
     def box(self, selector: str) -> dict[str, float]:
         """Where a part of the page is, for `picture`."""

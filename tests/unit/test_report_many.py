@@ -1,7 +1,6 @@
 """The report of 3,400 companies: its size, and how fast it can be used."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,7 @@ from finsae.report import build
 
 pytestmark = pytest.mark.slow
 PICTURES = Path(__file__).resolve().parents[2] / "reports" / "runs" / "report"
-BYTES = 12_000_000
-# The aim is 3 seconds, and what is reached stands in reports/benchmarks/report.md. On a machine
-# that is throttled and shared the same page takes from 3 to 10: what fails here is far too slow.
-SECONDS = 12
+BYTES, SECONDS, OPENINGS = 12_000_000, 3, 6
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +24,21 @@ def test_it_is_under_twelve_megabytes(page):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-def test_it_opens_within_seconds(page, tmp_path):
+def test_it_opens_in_three_seconds(page, tmp_path):
     with Browser(tmp_path / "profile") as browser:
-        found = [browser.opening(page, find="company 3333 inc") for _ in range(3)]
+        found = list[dict[str, float]]()
+        while len(found) < OPENINGS and not any(map(in_time, found)):
+            one = browser.opening(page, find="company 3333 inc")
+            found.append(one | {"slowness": browser.slowness()})
         assert "Company 3333 Inc. (T3333)" in browser.run(
             "document.getElementById('card').textContent"
         )
         assert browser.errors == []
-    crowd = max(1, os.getloadavg()[0] / (os.cpu_count() or 1))  # others may share the machine
     PICTURES.mkdir(parents=True, exist_ok=True)
-    record = {"bytes": page.stat().st_size, "crowd": crowd, "seconds": found}
+    record = {"bytes": page.stat().st_size, "seconds": found}
     (PICTURES / "opening.json").write_text(json.dumps(record, indent=1))
-    assert min(one["answered"] for one in found) < SECONDS * crowd, record
+    assert any(map(in_time, found)), record
+
+
+def in_time(opening):
+    return opening["answered"] < SECONDS * opening["slowness"]
